@@ -1,0 +1,196 @@
+/**
+ * The requests and replies of every script, as TypeScript. Read this first: it is the whole interface between the client and Redis.
+ * The rules behind it are in docs/data-model.md, the bytes of a batch in docs/wire-format.md.
+ */
+
+/** An argument of a script as it is sent. */
+export type Arg = string | number | Uint8Array
+
+/** One atomic operation: how its request becomes arguments and its raw reply (bulk strings as Buffers) a value. */
+export interface Script<Request, Reply> {
+  readonly name: ScriptName
+  /** Sent after the two keys. */
+  args(request: Request): Arg[]
+  reply(raw: unknown): Reply
+}
+
+export type ScriptName =
+  | 'declare' | 'publish' | 'relay' | 'outbox-read' | 'outbox-trim'
+  | 'open' | 'advance' | 'advance-publishing' | 'sync' | 'close'
+  | 'stats' | 'pause' | 'dead-letters' | 'redrive' | 'purge' | 'remove-group'
+
+/** `<group>@<generation>`, as `open` and `declare` answer it. */
+export type GroupRef = string & { readonly '~group'?: never }
+
+// ---- declare: registers a producer session with number 0, makes `meta` and the declared groups. Repeatable.
+
+export interface DeclareRequest { session?: string; groups?: readonly string[] }
+export interface DeclareReply { nowMs: number }
+
+// ---- publish
+
+export interface BatchToPublish {
+  value: Uint8Array
+  /** The publisher's own id, without `=`. Such a batch has one message. */
+  id?: string
+  /** Relative, from Redis' now; or `dueAtMs` absolute. */
+  delayMs?: number
+  dueAtMs?: number
+  front?: boolean
+}
+/** Arguments of the publish guard `guard` (its position among the registered publish guards) for message `message` (its position in the request, over all batches). */
+export interface PublishGuardCall { message: number; guard: number; args: readonly Arg[] }
+export interface PublishRequest {
+  session: string
+  number: number
+  lowestUnanswered: number
+  batches: readonly BatchToPublish[]
+  /** Sizes, in messages, of the callers' units, in order. Left out: no guard calls, so units do not matter. */
+  units?: readonly number[]
+  guardCalls?: readonly PublishGuardCall[]
+}
+/** What became of a message that was not plainly accepted. `reject` is told for every message of its unit. */
+export type PublishOutcome =
+  | { message: number; verdict: 'duplicate'; id: string }
+  | { message: number; verdict: 'reject'; guard: string; reason: string; retryMs?: number }
+/** `ok` also answers a repeated request. `gap`: the server's last number; a server below what it confirmed was rolled back. */
+export type PublishReply =
+  | { status: 'ok'; nowMs: number; outcomes: readonly PublishOutcome[]; guardErrors: readonly GuardError[] }
+  | { status: 'gap'; last: number }
+  | { status: 'unknown' }
+/** An `apply` that failed: reported, without effect on the outcome. */
+export interface GuardError { guard: string; error: string }
+
+/** The id under which batch `n` of a request is stored when it has no own id. */
+export const batchId = (session: string, request: number, n: number): string => `${session}-${request}-${n}`
+
+// ---- open: makes the group if need be (inheriting `unclaimed` if it is the topic's first), registers the session.
+
+export interface OpenRequest {
+  group: string
+  session: string
+  leaseMs: number
+  concurrency: number
+  maxCrashes: number
+  /** Shown by `consumers`: JSON of host, pid, since ... */
+  info: string
+  deadMax: number
+  deadKeepMs: number
+}
+export interface OpenReply { nowMs: number; group: GroupRef; recovered: Recovered | undefined; outbox: boolean }
+export interface Recovered { ranges: number; crashed: number; dead: number; more: boolean }
+
+// ---- advance
+
+/** Part `from`..`from + count - 1` (positions in the batch) of a lease; without them, all of its range. */
+export interface LeasePart { lease: number; from?: number; count?: number }
+export interface StagedPublish {
+  /** Another topic goes through the outbox; the same one is published in the script itself. */
+  topic: string
+  batch: BatchToPublish
+}
+export interface SettleGuardCall { guard: number; args: readonly Arg[] }
+/** Settles one message. Whole ranges that are done need none: see `acks`. */
+export type Settle = { lease: number; index: number; guardCalls?: readonly SettleGuardCall[] } & (
+  | { outcome: 'done'; /** JSON, for `reportTo`. */ result?: string; staged?: readonly StagedPublish[] }
+  | { outcome: 'retry'; delayMs: number; counted: boolean; /** JSON */ error: string }
+  | { outcome: 'dead'; reason: string; /** JSON */ error: string }
+)
+export interface AdvanceRequest {
+  group: GroupRef
+  session: string
+  epoch: number
+  number: number
+  /** Messages and bytes the client has room for. 0: none, and it does not wait for any. */
+  want: number
+  wantBytes: number
+  /** Done without anything to say about them. */
+  acks: readonly LeasePart[]
+  /** Given back unstarted. */
+  releases: readonly LeasePart[]
+  settles: readonly Settle[]
+  /** Arguments of the fetch guards that this subscription has. */
+  fetchGuardCalls?: readonly SettleGuardCall[]
+  /** Also recovers, trims and looks at the outbox. */
+  renew: boolean
+}
+export interface FetchedRange {
+  lease: number
+  batch: string
+  /** Position of the first message in its batch. */
+  from: number
+  count: number
+  /** Of the whole batch. */
+  total: number
+  /** A slice in the wire format with `count` messages; null if Redis has lost it. */
+  value: Buffer | null
+  /** Of a message that failed before (then count is 1). */
+  failure?: { attempts: number; crashes: number }
+  /** Positions (0 .. count - 1) already done or skipped by a guard: not to be run. */
+  skip?: readonly number[]
+}
+export type AdvanceReply =
+  | {
+      status: 'ok'
+      nowMs: number
+      /** Milliseconds until something is due, if this session holds the timer. */
+      dueMs?: number
+      /** Highest lease number of the session. One that the client has not seen forces a sync. */
+      lastLease: number
+      /** Takable work remains. */
+      more: boolean
+      paused: boolean
+      /** This session is to run dry, so that it can take a suspect alone. */
+      drain: boolean
+      /** The one range fetched is a suspect and runs alone. */
+      solo: boolean
+      /** The outbox has entries: relay them. */
+      outbox: boolean
+      recovered?: Recovered
+      /** Leases named by settles that the session does not hold. */
+      refused: readonly number[]
+      ranges: readonly FetchedRange[]
+      guardErrors: readonly GuardError[]
+    }
+  | { status: 'resync' }
+  | { status: 'lost' }
+
+// ---- sync
+
+export interface SyncRequest { group: GroupRef; session: string; epoch: number; known: readonly number[] }
+export type SyncReply = { status: 'ok'; nowMs: number; applied: number; lastLease: number; held: readonly number[]; unknown: readonly FetchedRange[] } | { status: 'lost' }
+
+// ---- close
+
+export interface CloseRequest { group: GroupRef; session: string; running: readonly LeasePart[] }
+export type CloseReply = { status: 'ok'; released: number } | { status: 'lost' }
+
+// ---- outbox
+
+export interface OutboxEntry { destination: string; tag: string; entry: Buffer }
+export interface OutboxReadRequest { limit: number }
+export interface OutboxReadReply { entries: readonly OutboxEntry[]; more: boolean }
+/** At the destination, whose `declare` has run. */
+export interface RelayRequest { entries: readonly Buffer[] }
+export interface RelayReply { nowMs: number; applied: number; guardErrors: readonly GuardError[] }
+export interface OutboxTrimRequest { destination: string; tags: readonly string[] }
+export interface OutboxTrimReply { left: number }
+
+// ---- administration
+
+export interface StatsReply {
+  nowMs: number
+  scheduled: number
+  unclaimed: number
+  groups: Record<string, { ref: GroupRef; ready: number; inFlight: number; retrying: number; held: number; dead: number; paused: boolean; consumers: number; oldestReadyMs: number }>
+}
+export interface PauseRequest { group: string; paused: boolean }
+export interface DeadLettersRequest { group: string; limit: number; cursor?: string }
+export interface DeadLetterItem { batch: string; value: Buffer; attempts: number; crashes: number; reason: string; error: string; diedAtMs: number }
+export interface DeadLettersReply { items: readonly DeadLetterItem[]; cursor?: string }
+/** `ids` are batch ids; or the oldest that died up to `untilMs`, `limit` of them. */
+export interface RedriveRequest { group: string; ids?: readonly string[]; untilMs?: number; limit: number }
+export interface PurgeRequest { group: string; what: 'waiting' | 'dead'; limit: number; /** Fresh producer id for reports. */ producer: string; untilMs?: number }
+export interface CountReply { count: number; more: boolean }
+/** Removes a group in steps: hidden at the first, gone when `more` is false. */
+export interface RemoveGroupRequest { group: string; limit: number; producer: string }
