@@ -1,0 +1,118 @@
+/**
+ * The seams inside the bus: what its parts know of each other. Read this after the public contract in `api/`.
+ *
+ *   bus ── publish/ ──┐
+ *    │                ├── redis/ (connection, runner, wakes) ── @busway/lua ── Redis
+ *    ├── consume/ ────┤
+ *    ├── relay/ ──────┤
+ *    ├── admin/ ──────┘
+ *    └── plugins/ (the pipeline that publish/ and consume/ run through)
+ */
+import type { Script, ScriptName } from '@busway/lua'
+import type { ConsumeContext, Logger, Message } from './api/index.js'
+import type { Delivery, Encoded, Events, GuardArgs, Outcome, Outgoing, PublishBatch, Receipt } from './api/index.js'
+
+/** Why a script's reply is missing. What may be concluded from it is the whole point. */
+export type FailureKind =
+  /** It never left this process. */
+  | 'unsent'
+  /** Sent, and the connection went: it may or may not have run. */
+  | 'unknown'
+  /** Redis refused it before the first write: OOM, BUSY, LOADING, NOSCRIPT, READONLY, TRYAGAIN, MASTERDOWN, CLUSTERDOWN, NOAUTH ... */
+  | 'refused'
+  /** Redis ran it and it raised, or the answer made no sense: a bug or foreign data. */
+  | 'failed'
+
+export interface RedisFailure extends Error {
+  readonly kind: FailureKind
+  /** Redis' error code (`OOM`, `NOSCRIPT`) where there is one. */
+  readonly reply?: string
+}
+
+/** redis/runner.ts: sends scripts over the commands connection, in the order of the calls. */
+export interface ScriptRunner {
+  /** One try. Rejects with a RedisFailure. For numbered requests: their owner decides what to do next. */
+  run<Request, Reply>(script: Script<Request, Reply>, topic: string, request: Request): Promise<Reply>
+  /** Tries again after transport failures and refusals until `timeoutMs` has passed; for scripts that may run twice. Rejects with a BuswayError. */
+  runRepeatable<Request, Reply>(script: Script<Request, Reply>, topic: string, request: Request, timeoutMs?: number): Promise<Reply>
+  /** A plugin's own script, by name; `keys` are full names after meta and never. */
+  runPlugin(name: string, topic: string, keys: readonly string[], args: GuardArgs): Promise<unknown>
+  /** Resolves when the connection is usable (scripts loaded); at once if it is. Rejects when the runner is closed. */
+  usable(signal?: AbortSignal): Promise<void>
+  /** After NOSCRIPT: loads the scripts again. Single-flight. */
+  reload(): Promise<void>
+  /** Redis' clock, milliseconds, from the last reply's time and the monotonic clock. */
+  now(): number
+  /** Told by whoever reads `nowMs` off a reply. */
+  learnTime(nowMs: number): void
+  on(event: 'up' | 'down', listener: (error?: Error) => void): () => void
+}
+
+/** redis/wakes.ts: the subscribed connection. */
+export interface Wakes {
+  /** 8 characters, this bus in channel names and session ids. */
+  readonly busId: string
+  /** Calls `listener(payload)` for each message on the topic's wake channel; resolves when Redis confirmed the subscription. Reference-counted per topic. */
+  subscribe(topic: string, listener: (payload: string) => void): Promise<() => void>
+  /** The subscribed connection came back and is subscribed again: every session advances once, a wake may have been missed. */
+  onBack(listener: () => void): () => void
+}
+
+/** publish/publisher.ts: what a topic's publishes go through after the pipeline. */
+export interface Publisher {
+  /** `declare`s the topic once per bus (and adds it to the registry); cheap afterwards. */
+  ensureTopic(topic: string): Promise<void>
+  publish(batch: PublishBatch): Promise<Receipt[]>
+  /** Encodes one message staged by ctx.publish: runs the chain with `via: 'settle'` and gives the batch of one to send with the settle. */
+  stage(topic: string, body: unknown, options: Record<string, unknown>): Promise<{ topic: string; value: Uint8Array; id?: string; delayMs?: number; dueAtMs?: number; front?: boolean }>
+  /** Waits for everything accepted so far; gives up in time and says how many are unanswered. */
+  close(timeoutMs: number): Promise<{ unanswered: number }>
+}
+
+/** relay/relayer.ts */
+export interface Relayer {
+  /** There is something in this topic's outbox. Single-flight per topic; never rejects. */
+  kick(topic: string): void
+  close(timeoutMs: number): Promise<void>
+}
+
+/** One registered guard with its position among those at its place. */
+export interface RegisteredGuard { readonly plugin: string; readonly name: string }
+export interface RegisteredPublishGuard extends RegisteredGuard { args(message: Outgoing): GuardArgs | undefined }
+export interface RegisteredFetchGuard extends RegisteredGuard { args(subscription: { topic: string; group: string; options: Record<string, unknown> }): GuardArgs | undefined }
+export interface RegisteredSettleGuard extends RegisteredGuard { args(delivery: Delivery, outcome: Outcome): GuardArgs | undefined }
+
+/** plugins/pipeline.ts: all plugins, sorted and composed once, at ready(). Chains that no plugin uses are `undefined`: nothing is paid for them. */
+export interface Pipeline {
+  readonly publish: ((batch: PublishBatch, send: () => Promise<Receipt[]>) => Promise<Receipt[]>) | undefined
+  readonly decode: ((encoded: Encoded, bytes: () => Promise<unknown>) => Promise<unknown>) | undefined
+  readonly handle: ((delivery: Delivery, run: () => Promise<unknown>) => Promise<unknown>) | undefined
+  readonly batch: ((deliveries: readonly Delivery[], run: () => Promise<unknown>) => Promise<unknown>) | undefined
+  readonly guards: { readonly publish: readonly RegisteredPublishGuard[]; readonly fetch: readonly RegisteredFetchGuard[]; readonly settle: readonly RegisteredSettleGuard[] }
+  /** Whether anybody observes the event; ask before building one. */
+  listens(event: keyof Events): boolean
+  /** Calls the observers; what they throw is logged and goes no further. */
+  emit<E extends keyof Events>(event: E, payload: Events[E]): void
+  /** The names plugins added to the options of `publish` and `consume`, and their checks. Throws INVALID_OPTIONS. */
+  checkOption(where: 'publish' | 'consume', name: string, value: unknown): void
+  optionNames(where: 'publish' | 'consume'): readonly string[]
+  /** Puts the plugins' lazy properties on a context. */
+  extendContext(context: object, delivery: Delivery): void
+  /** Bindings for log lines written inside a handler. */
+  logBindings(): Record<string, unknown>
+}
+
+/** What a subscription is made from. */
+export interface ConsumeDependencies {
+  readonly service: string
+  readonly namespace: string
+  readonly runner: ScriptRunner
+  readonly wakes: Wakes
+  readonly publisher: Publisher
+  readonly relayer: Relayer
+  readonly pipeline: () => Pipeline
+  readonly log: Logger
+}
+
+export type AnyHandler = (message: Message, context: ConsumeContext) => unknown
+export type { ScriptName }
