@@ -1,6 +1,7 @@
 // Brings a clean clone to the point where its programs run: dependencies installed, TypeScript built.
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
 /** The repository's folder. */
@@ -12,6 +13,18 @@ export function bootstrap() {
   const reason = whyInstall()
   if (reason) run('npm', ['ci'], `Installing dependencies (npm ci): ${reason}.`)
   run('node_modules/.bin/tsc', ['-b'])
+}
+
+/** Runs the program that a command is about, and gives its exit code, or 128 + the number of the signal that ended it. */
+export function runToEnd(command, args, env = process.env) {
+  const child = spawn(command, args, { stdio: 'inherit', env })
+  // The child decides how to end, and we end after it. A terminal's Ctrl-C reaches it by itself.
+  process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'))
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal]))
+  })
 }
 
 /** Optional packages of other platforms are in the lockfile but never installed here; whatever else is there must match. */

@@ -3,7 +3,14 @@ import { findWithApt } from './sources/apt.js'
 import { findInCache } from './sources/cache.js'
 import { findWithDocker } from './sources/docker.js'
 import { findOnPath } from './sources/path.js'
-import type { Finder, FoundRedis, RedisSource, SkippedSource } from './sources/source.js'
+import type {
+  Finder,
+  FoundRedis,
+  RedisServerProgram,
+  RedisSource,
+  RunningRedis,
+  SkippedSource,
+} from './sources/source.js'
 import { findAtUrl, withoutPassword } from './sources/url.js'
 
 const FINDERS: Record<RedisSource, Finder> = {
@@ -49,13 +56,15 @@ export async function findRedis(options: FindRedisOptions = {}): Promise<FoundRe
 }
 
 /** One line for people: 'Redis 7.0.15 from PATH (/usr/bin/redis-server)', and why not `REDIS_URL`, where that was set. */
-export function describeRedis(found: FoundRedis): string {
+export function describeRedis(found: RunningRedis | RedisServerProgram | FoundRedis): string {
   const what = `${found.name} ${found.version} ${whence(found)}`
-  const url = found.skipped.find(({ source, reason }) => source === 'url' && reason !== 'REDIS_URL is not set')
+  const url = ('skipped' in found ? found.skipped : []).find(
+    ({ source, reason }) => source === 'url' && reason !== 'REDIS_URL is not set',
+  )
   return url ? `${what}, since ${url.reason}` : what
 }
 
-function whence(found: FoundRedis): string {
+function whence(found: RunningRedis | RedisServerProgram): string {
   switch (found.source) {
     case 'url':
       return `at REDIS_URL (${withoutPassword(new URL(found.url))})`

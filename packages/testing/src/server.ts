@@ -10,6 +10,8 @@ import { holding, makeWatchedFolder, removeWatchedFolder, startWatched, type Wat
 
 /** Options of `startRedis`. */
 export interface StartRedisOptions extends FindRedisOptions {
+  /** What `findRedis` found before, to save another look. */
+  program?: RedisServerProgram
   /** More configuration, as on the command line: `['--maxmemory', '10mb']`. Wins over what `startRedis` itself sets. */
   args?: string[]
   /** Whether data outlives `restart()` and `kill()`: every write is in an append-only file before it is answered. Default: false. */
@@ -64,7 +66,7 @@ const found = new Map<string, Promise<FoundRedis>>()
  * const bus = createBus({ service: 'test', redis: redis.url })
  */
 export async function startRedis(options: StartRedisOptions = {}): Promise<RedisServer> {
-  const program = await findProgram(options)
+  const program = options.program ?? (await findProgram(options))
   const dir = await makeWatchedFolder()
   const config = [...CONFIG, ...(options.keepData ? KEEP_DATA : []), ...(options.args ?? [])]
   try {
@@ -93,7 +95,7 @@ async function findProgram({ sources = PRIVATE_SOURCES, env = process.env, onPro
     found.set(key, search)
     search.catch(() => found.delete(key))
   }
-  return (await search) as RedisServerProgram & FoundRedis
+  return (await search) as RedisServerProgram
 }
 
 class Server implements RedisServer {
@@ -107,7 +109,7 @@ class Server implements RedisServer {
   readonly #launch: ReturnType<typeof launchOf>
   #process: WatchedProcess | undefined
 
-  constructor(program: RedisServerProgram & FoundRedis, dir: string, port: number, config: string[]) {
+  constructor(program: RedisServerProgram, dir: string, port: number, config: string[]) {
     this.dir = dir
     this.port = port
     this.url = `redis://127.0.0.1:${port}`

@@ -128,7 +128,9 @@ async function unpack(folder: string, env: NodeJS.ProcessEnv): Promise<string | 
 /** A script, so that whoever runs the server need not know where its libraries are. */
 async function writeLauncher(family: Family, folder: string): Promise<void> {
   const files = await readdir(join(folder, 'root'), { recursive: true })
-  const libraryFolders = new Set(files.filter((file) => /\.so(\.|$)/.test(file)).map((file) => dirname(file)))
+  const libraryFolders = new Set(
+    files.filter((file) => /\/lib[^/]*\.so[.\d]*$/.test(file)).map((file) => dirname(file)),
+  )
   const libraryPath = [...libraryFolders].map((path) => `$here/root/${path}`).join(':')
   const launcher = join(folder, 'redis-server')
   const lines = [
