@@ -11,7 +11,8 @@ export const root = fileURLToPath(new URL('..', import.meta.url))
 export function bootstrap() {
   process.chdir(root)
   const reason = whyInstall()
-  if (reason) run('npm', ['ci'], `Installing dependencies (npm ci): ${reason}.`)
+  if (reason)
+    run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], `Installing dependencies (npm ci): ${reason}.`)
   run('node_modules/.bin/tsc', ['-b'])
 }
 
