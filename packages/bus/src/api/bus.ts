@@ -1,0 +1,142 @@
+import type { RedisOptions } from 'ioredis'
+import type { TopicAdmin } from './admin.js'
+import type { Duration } from './duration.js'
+import type { LoggerOption } from './logger.js'
+import type { ConsumeContext, Message } from './message.js'
+import type { ConsumeOptions, PublishEntry, PublishOptions } from './options.js'
+import type { Matching, TopicOrPattern, TopicPattern } from './patterns.js'
+import type { Inspection, Plugin } from './plugin.js'
+import type { Adds } from './plugin-types.js'
+import type { Receipt } from './receipt.js'
+import type { CloseOptions, CloseReport, Subscription } from './subscription.js'
+import type { ReplyOf, Result, TopicName, Topics } from './topics.js'
+
+/** What `createBus` takes. */
+export interface BusOptions<
+  T extends object = Record<string, unknown>,
+  Plugins extends readonly Plugin[] = readonly Plugin[],
+> {
+  /** This service's name: the default consumer group and the source of what it publishes. 1 to 100 of `A-Z a-z 0-9 . _ -`. */
+  service: string
+  /** The application's topics, from `defineTopics` or `topicTypes`. Default: any topic, with unknown bodies. */
+  topics?: Topics<T>
+  /** First registered is outermost. More can follow with `use`. Default: none. */
+  plugins?: Plugins
+  /** An address, or ioredis' options. Default: `$REDIS_URL`, else `redis://127.0.0.1:6379`. */
+  redis?: string | RedisOptions
+  /** Separates applications that share a Redis; no braces. Default: `busway`. */
+  namespace?: string
+  /** Default: pino, at level info. */
+  logger?: LoggerOption
+  /** The longest body in bytes; longer ones are refused with `PAYLOAD_TOO_LARGE`. Default: 1 MiB. */
+  maxPayload?: number
+  /** How long a publish is tried when Redis does not answer: then `REDIS_UNAVAILABLE` or `PUBLISH_UNKNOWN`. Default: `10s`. */
+  publishTimeout?: Duration
+}
+
+/** What happens to a bus beyond its calls; each with what listeners of `on` are given. */
+export interface BusEvents {
+  /** Something failed that no caller waits for. Logged as well. */
+  error: Error
+  /** Redis was reached, or lost. */
+  connection: { readonly state: 'up' | 'down'; readonly error?: Error }
+  /** The server is behind what it had confirmed (a failover, a lost second): what is unanswered was sent again, what was confirmed may be gone. */
+  rollback: { readonly topic: string; readonly side: 'producer' | 'consumer'; readonly group?: string }
+  /** A run went on for a lease after its timeout and is given up: it will be tried again, this one can settle nothing. */
+  abandoned: { readonly topic: string; readonly group: string; readonly id: string }
+}
+
+/**
+ * A message bus: publishes and consumes over one pair of connections to Redis. Made by `createBus`; plugins add to it, see `Bus`.
+ *
+ * @example
+ * await using bus = createBus({ service: 'orders', topics, plugins: [dedupe()] })
+ * bus.consume('orders.created', async (message, ctx) => { ctx.log.info(message.body.id) })
+ * await bus.publish('orders.created', { id: '1' })
+ */
+export interface BusCore<T extends object, P extends string> extends AsyncDisposable {
+  /** For the type checker only; never there at run time. */
+  readonly '~types'?: { topics: T; plugins: P }
+  /** Adds a plugin, innermost so far, and gives the bus back, typed with what it adds. Throws `BUS_STARTED` after `ready`, `CONFIG_INVALID` for what is no plugin. */
+  use<N extends string>(plugin: Plugin<N>): Bus<T, P | N>
+  /**
+   * Connects, checks the server and starts the plugins. The first publish or consume does it too; awaiting it tells early what is wrong.
+   * Rejects with `CONFIG_INVALID`, `REDIS_UNAVAILABLE`, `REDIS_TOO_OLD`.
+   */
+  ready(): Promise<void>
+  /** Closes subscriptions, waits for publishes under way, closes the plugins in reverse, then the connections. May be called repeatedly. */
+  close(options?: CloseOptions): Promise<CloseReport>
+  /** What is registered, in which order: data with a printable form. */
+  inspect(): Inspection
+  /**
+   * Publishes one message. Resolves when Redis has it.
+   * Rejects with `INVALID_TOPIC`, `INVALID_OPTIONS`, `INVALID_BODY`, `PAYLOAD_TOO_LARGE`, `PUBLISH_REJECTED` (a plugin's guard), `REDIS_OUT_OF_MEMORY`,
+   * `REDIS_UNAVAILABLE` (never sent), `PUBLISH_UNKNOWN` (may or may not have happened), `BUS_CLOSED`.
+   *
+   * @example
+   * await bus.publish('orders.paid', { id: '1' }, { key: 'customer-7', delay: '5s' })
+   */
+  publish<K extends TopicName<T>>(topic: K, body: T[K], options?: PublishOptions<T, P>): Promise<Receipt>
+  /**
+   * Publishes up to 1,000 messages (1 MiB in all) at once: all or none. The receipts are in the entries' order.
+   * Rejects as `publish` does, and with `BATCH_TOO_LARGE`.
+   *
+   * @example
+   * await bus.publishBatch('orders.paid', orders.map(body => ({ body, key: body.customer })))
+   */
+  publishBatch<K extends TopicName<T>>(
+    topic: K,
+    entries: readonly PublishEntry<T[K], T, P>[],
+    options?: { signal?: AbortSignal },
+  ): Promise<Receipt[]>
+  /** Publishes and waits for what a handler returns. Rejects with the handler's error or `REQUEST_TIMEOUT`. Default timeout: `10s`. */
+  request<K extends TopicName<T>>(
+    topic: K,
+    body: T[K],
+    options?: PublishOptions<T, P> & { timeout?: Duration },
+  ): Promise<ReplyOf<T[K]>>
+  /**
+   * Handles the messages of a topic, or of all that a pattern matches, in a consumer group. A handler that returns settles its message; one that
+   * throws has it tried again by the retry policy (`RetryAfterError`: after a time of its choice; `UnrecoverableError`: not at all).
+   * Throws `INVALID_TOPIC`, `INVALID_OPTIONS`, `DUPLICATE_SUBSCRIPTION` (this bus consumes the topic in this group already), `BUS_CLOSED`.
+   *
+   * @example
+   * bus.consume('orders.*', message => { if (message.topic === 'orders.paid') send(message.body.id) }, { concurrency: 50 })
+   */
+  consume<const K extends string>(
+    topic: TopicOrPattern<T, K>,
+    handler: (message: Message<T, Matching<T, K>>, context: ConsumeContext<T, P>) => Result<T[Matching<T, K>]>,
+    options?: ConsumeOptions<T, P>,
+  ): Subscription
+  /** Looks after a topic: its numbers, its groups, their dead letters. */
+  topic(name: TopicName<T>): TopicAdmin
+  /** Calls `listener` whenever the event happens; the function it returns ends that. */
+  on<E extends keyof BusEvents>(event: E, listener: (event: BusEvents[E]) => void): () => void
+}
+
+/** A bus over the topics `T` with what the plugins named `P` add. */
+export type Bus<T extends object = Record<string, unknown>, P extends string = never> = BusCore<T, P> &
+  Adds<T, P, 'bus'>
+
+/** Any bus, where only its types matter. */
+export interface BusTypes {
+  readonly '~types'?: { topics: object; plugins: string }
+}
+
+type TypesOf<B extends BusTypes> = NonNullable<B['~types']>
+
+/**
+ * The type of a handler written apart from its `consume` call.
+ *
+ * @example
+ * export const onPaid: Handler<typeof bus, 'orders.paid'> = async (message, ctx) => { ctx.log.info(message.body.id) }
+ */
+export type Handler<B extends BusTypes, K extends TopicPattern<TypesOf<B>['topics']>> = (
+  message: Message<TypesOf<B>['topics'], Matching<TypesOf<B>['topics'], K>>,
+  context: ConsumeContext<TypesOf<B>['topics'], TypesOf<B>['plugins']>,
+) => Result<TypesOf<B>['topics'][Matching<TypesOf<B>['topics'], K>]>
+
+/** `createBus`: types follow from the topics and the plugins listed. Throws `CONFIG_INVALID` for what can be seen to be wrong before connecting. */
+export type CreateBus = <T extends object = Record<string, unknown>, const Plugins extends readonly Plugin[] = []>(
+  options: BusOptions<T, Plugins>,
+) => Bus<T, Plugins[number]['name']>

@@ -1,0 +1,75 @@
+import type { Duration } from './duration.js'
+import type { Delivery } from './plugin.js'
+import type { Adds } from './plugin-types.js'
+
+/** The kernel's options of `publish`. An option that does not exist is refused with `INVALID_OPTIONS`, which names the nearest that does. */
+export interface PublishOptionsCore {
+  /** The publisher's own id, 1 to 200 characters: a message with an id that still exists is a `duplicate`. Default: the message's address. */
+  id?: string
+  /** CloudEvents `type`. Default: the topic's name. */
+  type?: string
+  /** The ordering key. Default: none. */
+  key?: string
+  /** Text that travels beside the body. Default: none. */
+  headers?: Record<string, string>
+  /** `front`: ahead of what waits (last in, first out). Default: `back`. */
+  position?: 'back' | 'front'
+  /** Deliver it no earlier than this long from now, by Redis' clock. Not with `deliverAt`. Default: at once. */
+  delay?: Duration
+  /** Deliver it no earlier than then, by Redis' clock. Not with `delay`. Default: at once. */
+  deliverAt?: Date
+  /** Gives up waiting for the answer: rejects with `PUBLISH_UNKNOWN` if the message may be in Redis already. */
+  signal?: AbortSignal
+}
+
+/** The options of `publish`: the kernel's and what the plugins `P` add. */
+export type PublishOptions<T extends object = Record<string, unknown>, P extends string = never> = PublishOptionsCore &
+  Adds<T, P, 'publish'>
+
+/** One message of `publishBatch`. */
+export type PublishEntry<Body, T extends object = Record<string, unknown>, P extends string = never> = {
+  body: Body
+} & Omit<PublishOptions<T, P>, 'signal'>
+
+/** How a group tries again what failed. */
+export interface RetryPolicy {
+  /** Attempts in all, from 1. The one that fails last makes a dead letter. Default: 20, about an hour with the other defaults. */
+  attempts?: number
+  /** How the delay grows: doubling, always the same, or by a function of the attempt that failed (from 1) and its error. Default: `exponential`. */
+  backoff?: 'exponential' | 'fixed' | ((attempt: number, error: Error) => Duration)
+  /** The first delay. Default: `1s`. */
+  delay?: Duration
+  /** No delay is longer than this. Default: `5m`. */
+  maxDelay?: Duration
+  /** The part of a delay that is left to chance, 0 to 1, so that what failed together does not return together. Default: 0.5. */
+  jitter?: number
+}
+
+/** A middleware around one subscription's handler, innermost; see `Scope.consume('handle')`. */
+export type HandleMiddleware = (delivery: Delivery, next: () => Promise<unknown>) => Promise<unknown>
+
+/** The kernel's options of `consume`. */
+export interface ConsumeOptionsCore {
+  /** The consumer group: every group gets every message, its consumers share them. Default: the service's name. */
+  group?: string
+  /** Handlers that run at once in this subscription. Default: 10. */
+  concurrency?: number
+  /** How much work, by the measured handler time, may be fetched ahead. Default: `50ms`. */
+  lookahead?: Duration
+  /** How long after its last sign of life this consumer's messages go to others. Default: `30s`. */
+  lease?: Duration
+  /** How long one run may take before `ctx.signal` aborts; it is settled as failed when it returns. Default: no limit. */
+  timeout?: Duration
+  /** How failures are tried again; `false`: the first failure makes a dead letter. Default: `RetryPolicy`'s defaults. */
+  retry?: RetryPolicy | false
+  /** Crashes of its process after which a message is a dead letter. Default: 3. */
+  maxCrashes?: number
+  /** How long and how many dead letters are kept, whichever ends first. Default: 14 days, 100,000. */
+  deadLetters?: { keep?: Duration; max?: number }
+  /** Middlewares of this subscription, the first outermost, inside those of the plugins. Default: none. */
+  use?: readonly HandleMiddleware[]
+}
+
+/** The options of `consume`: the kernel's and what the plugins `P` add. */
+export type ConsumeOptions<T extends object = Record<string, unknown>, P extends string = never> = ConsumeOptionsCore &
+  Adds<T, P, 'consume'>

@@ -1,0 +1,66 @@
+import type { Duration } from './duration.js'
+import type { StandardSchemaV1 } from './standard-schema.js'
+
+/** A topic's settings. Each is free for topics that leave it out. */
+export interface TopicOptions {
+  /** Groups that exist from the topic's first publish on, before any consumer has come. Default: none; the first group to come inherits what waits. */
+  groups?: readonly string[]
+  /** How long, or how many, settled messages are kept for groups that come later. Default: none are kept. */
+  retain?: Duration | { count: number }
+  /** The number of waiting messages from which on publishes are refused. Default: no limit. */
+  maxWaiting?: number
+  /** Over how many slots of a cluster the topic is spread; fixed when it is made. Default: 1. */
+  partitions?: number
+}
+
+/** A topic with its body's schema, its reply's if it is asked for one, and its settings. */
+export interface TopicDef<Body = unknown, Reply = never> extends TopicOptions {
+  /** Any Standard Schema, or `type<T>()`, which checks nothing at run time. */
+  body: StandardSchemaV1<unknown, Body>
+  /** What handlers must return and `request` resolves with. */
+  reply?: StandardSchemaV1<unknown, Reply>
+}
+
+/** What `defineTopics` takes for one topic: a definition, or only its body's schema. */
+export type TopicInput = StandardSchemaV1<unknown, unknown> | TopicDef<unknown, unknown>
+
+/** A topic as the bus and its plugins see it. */
+export interface TopicDefinition extends TopicOptions {
+  readonly body?: StandardSchemaV1
+  readonly reply?: StandardSchemaV1
+}
+
+/**
+ * All topics of an application as one value, from which types, codecs and settings follow. Made by `defineTopics` or `topicTypes`.
+ *
+ * `M` maps each topic's name to its body, or to `RequestReply<Body, Reply>`.
+ */
+export interface Topics<M extends object> {
+  /** For the type checker only; never there at run time. */
+  readonly '~topics'?: M
+  /** Absent if made by `topicTypes`: then any name may be used. */
+  readonly definitions?: Readonly<Record<string, TopicDefinition>>
+}
+
+/** The body of a topic whose handlers answer with `R`. For `topicTypes`; `defineTopics` makes it from `reply`. */
+export type RequestReply<B, R> = B & { readonly '~reply'?: R }
+
+/** The map of types that `defineTopics` infers from its argument. */
+export type TopicsOf<D> = { [K in keyof D]: BodyAndReply<BodyIn<D[K]>, ReplyIn<D[K]>> }
+
+type BodyIn<D> = D extends { body: StandardSchemaV1<unknown, infer B> }
+  ? B
+  : D extends StandardSchemaV1<unknown, infer B>
+    ? B
+    : never
+type ReplyIn<D> = D extends { reply: StandardSchemaV1<unknown, infer R> } ? R : never
+type BodyAndReply<B, R> = [R] extends [never] ? B : RequestReply<B, R>
+
+/** The names of the topics in `T`. */
+export type TopicName<T> = keyof T & string
+
+/** What `request` resolves with, for a topic whose entry is `B`; `unknown` if it declares no reply. */
+export type ReplyOf<B> = B extends { readonly '~reply'?: infer R } ? R : unknown
+
+/** What a handler may return: the reply if the topic declares one; else anything, which becomes the message's result. */
+export type Result<B> = [ReplyOf<B>] extends [infer R] ? (unknown extends R ? unknown : R | Promise<R>) : never
