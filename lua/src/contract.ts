@@ -15,17 +15,35 @@ export interface Script<Request, Reply> {
 }
 
 export type ScriptName =
-  | 'declare' | 'publish' | 'relay' | 'outbox-read' | 'outbox-trim'
-  | 'open' | 'advance' | 'advance-publishing' | 'sync' | 'close'
-  | 'stats' | 'pause' | 'dead-letters' | 'redrive' | 'purge' | 'remove-group'
+  | 'declare'
+  | 'publish'
+  | 'relay'
+  | 'outbox-read'
+  | 'outbox-trim'
+  | 'open'
+  | 'advance'
+  | 'advance-publishing'
+  | 'sync'
+  | 'close'
+  | 'stats'
+  | 'pause'
+  | 'dead-letters'
+  | 'redrive'
+  | 'purge'
+  | 'remove-group'
 
 /** `<group>@<generation>`, as `open` and `declare` answer it. */
 export type GroupRef = string & { readonly '~group'?: never }
 
 // ---- declare: registers a producer session with number 0, makes `meta` and the declared groups. Repeatable.
 
-export interface DeclareRequest { session?: string; groups?: readonly string[] }
-export interface DeclareReply { nowMs: number }
+export interface DeclareRequest {
+  session?: string
+  groups?: readonly string[]
+}
+export interface DeclareReply {
+  nowMs: number
+}
 
 // ---- publish
 
@@ -39,7 +57,13 @@ export interface BatchToPublish {
   front?: boolean
 }
 /** Arguments of the publish guard `guard` (its position among the registered publish guards) for message `message` (its position in the request, over all batches). */
-export interface PublishGuardCall { message: number; guard: number; args: readonly Arg[] }
+export interface PublishGuardCall {
+  message: number
+  guard: number
+  args: readonly Arg[]
+}
+/** Per guard, by its position: the names of its keys, relative to the topic's prefix. `ScriptSet.guardKeys` makes them. */
+export type GuardKeys = readonly (readonly string[])[]
 export interface PublishRequest {
   session: string
   number: number
@@ -48,6 +72,8 @@ export interface PublishRequest {
   /** Sizes, in messages, of the callers' units, in order. Left out: no guard calls, so units do not matter. */
   units?: readonly number[]
   guardCalls?: readonly PublishGuardCall[]
+  /** Needed with `guardCalls`. */
+  guardKeys?: GuardKeys
 }
 /** What became of a message that was not plainly accepted. `reject` is told for every message of its unit. */
 export type PublishOutcome =
@@ -59,12 +85,16 @@ export type PublishReply =
   | { status: 'gap'; last: number }
   | { status: 'unknown' }
 /** An `apply` that failed: reported, without effect on the outcome. */
-export interface GuardError { guard: string; error: string }
+export interface GuardError {
+  guard: string
+  error: string
+}
 
 /** The id under which batch `n` of a request is stored when it has no own id. */
 export const batchId = (session: string, request: number, n: number): string => `${session}-${request}-${n}`
 
-// ---- open: makes the group if need be (inheriting `unclaimed` if it is the topic's first), registers the session.
+// ---- open: makes the group if need be (inheriting `unclaimed` if it is the topic's first), registers the session
+// with epoch 0 and 0 requests applied. Repeatable. Session ids are unique over all topics: they number outbox entries too.
 
 export interface OpenRequest {
   group: string
@@ -77,24 +107,43 @@ export interface OpenRequest {
   deadMax: number
   deadKeepMs: number
 }
-export interface OpenReply { nowMs: number; group: GroupRef; recovered: Recovered | undefined; outbox: boolean }
-export interface Recovered { ranges: number; crashed: number; dead: number; more: boolean }
+export interface OpenReply {
+  nowMs: number
+  group: GroupRef
+  recovered: Recovered | undefined
+  outbox: boolean
+}
+export interface Recovered {
+  ranges: number
+  crashed: number
+  dead: number
+  more: boolean
+}
 
 // ---- advance
 
 /** Part `from`..`from + count - 1` (positions in the batch) of a lease; without them, all of its range. */
-export interface LeasePart { lease: number; from?: number; count?: number }
+export interface LeasePart {
+  lease: number
+  from?: number
+  count?: number
+}
 export interface StagedPublish {
   /** Another topic goes through the outbox; the same one is published in the script itself. */
   topic: string
   batch: BatchToPublish
+  /** `message` is the position in the batch. A settle cannot be undone, so `reject` counts as `pass` here. */
+  guardCalls?: readonly PublishGuardCall[]
 }
-export interface SettleGuardCall { guard: number; args: readonly Arg[] }
+export interface SettleGuardCall {
+  guard: number
+  args: readonly Arg[]
+}
 /** Settles one message. Whole ranges that are done need none: see `acks`. */
 export type Settle = { lease: number; index: number; guardCalls?: readonly SettleGuardCall[] } & (
-  | { outcome: 'done'; /** JSON, for `reportTo`. */ result?: string; staged?: readonly StagedPublish[] }
-  | { outcome: 'retry'; delayMs: number; counted: boolean; /** JSON */ error: string }
-  | { outcome: 'dead'; reason: string; /** JSON */ error: string }
+  | { outcome: 'done' /** JSON, for `reportTo`. */; result?: string; staged?: readonly StagedPublish[] }
+  | { outcome: 'retry'; delayMs: number; counted: boolean /** JSON */; error: string }
+  | { outcome: 'dead'; reason: string /** JSON */; error: string }
 )
 export interface AdvanceRequest {
   group: GroupRef
@@ -111,6 +160,8 @@ export interface AdvanceRequest {
   settles: readonly Settle[]
   /** Arguments of the fetch guards that this subscription has. */
   fetchGuardCalls?: readonly SettleGuardCall[]
+  /** Needed for the kinds of guards that are called. */
+  guardKeys?: { publish?: GuardKeys; fetch?: GuardKeys; settle?: GuardKeys }
   /** Also recovers, trims and looks at the outbox. */
   renew: boolean
 }
@@ -133,7 +184,7 @@ export type AdvanceReply =
   | {
       status: 'ok'
       nowMs: number
-      /** Milliseconds until something is due, if this session holds the timer. */
+      /** Milliseconds until something is due, if this session holds the timer, or until a fetch guard wants to be asked again. */
       dueMs?: number
       /** Highest lease number of the session. One that the client has not seen forces a sync. */
       lastLease: number
@@ -155,26 +206,64 @@ export type AdvanceReply =
   | { status: 'resync' }
   | { status: 'lost' }
 
-// ---- sync
+// ---- sync: `epoch` is the new one, higher than any the client used. `held` are all leases held, `unknown` those not in `known`.
 
-export interface SyncRequest { group: GroupRef; session: string; epoch: number; known: readonly number[] }
-export type SyncReply = { status: 'ok'; nowMs: number; applied: number; lastLease: number; held: readonly number[]; unknown: readonly FetchedRange[] } | { status: 'lost' }
+export interface SyncRequest {
+  group: GroupRef
+  session: string
+  epoch: number
+  known: readonly number[]
+}
+export type SyncReply =
+  | {
+      status: 'ok'
+      nowMs: number
+      applied: number
+      lastLease: number
+      held: readonly number[]
+      unknown: readonly FetchedRange[]
+    }
+  | { status: 'lost' }
 
 // ---- close
 
-export interface CloseRequest { group: GroupRef; session: string; running: readonly LeasePart[] }
+export interface CloseRequest {
+  group: GroupRef
+  session: string
+  running: readonly LeasePart[]
+}
 export type CloseReply = { status: 'ok'; released: number } | { status: 'lost' }
 
 // ---- outbox
 
-export interface OutboxEntry { destination: string; tag: string; entry: Buffer }
-export interface OutboxReadRequest { limit: number }
-export interface OutboxReadReply { entries: readonly OutboxEntry[]; more: boolean }
+export interface OutboxEntry {
+  destination: string
+  tag: string
+  entry: Buffer
+}
+export interface OutboxReadRequest {
+  limit: number
+}
+export interface OutboxReadReply {
+  entries: readonly OutboxEntry[]
+  more: boolean
+}
 /** At the destination, whose `declare` has run. */
-export interface RelayRequest { entries: readonly Buffer[] }
-export interface RelayReply { nowMs: number; applied: number; guardErrors: readonly GuardError[] }
-export interface OutboxTrimRequest { destination: string; tags: readonly string[] }
-export interface OutboxTrimReply { left: number }
+export interface RelayRequest {
+  entries: readonly Buffer[]
+}
+export interface RelayReply {
+  nowMs: number
+  applied: number
+  guardErrors: readonly GuardError[]
+}
+export interface OutboxTrimRequest {
+  destination: string
+  tags: readonly string[]
+}
+export interface OutboxTrimReply {
+  left: number
+}
 
 // ---- administration
 
@@ -182,15 +271,68 @@ export interface StatsReply {
   nowMs: number
   scheduled: number
   unclaimed: number
-  groups: Record<string, { ref: GroupRef; ready: number; inFlight: number; retrying: number; held: number; dead: number; paused: boolean; consumers: number; oldestReadyMs: number }>
+  groups: Record<
+    string,
+    {
+      ref: GroupRef
+      ready: number
+      inFlight: number
+      retrying: number
+      held: number
+      dead: number
+      paused: boolean
+      consumers: number
+      oldestReadyMs: number
+    }
+  >
 }
-export interface PauseRequest { group: string; paused: boolean }
-export interface DeadLettersRequest { group: string; limit: number; cursor?: string }
-export interface DeadLetterItem { batch: string; value: Buffer; attempts: number; crashes: number; reason: string; error: string; diedAtMs: number }
-export interface DeadLettersReply { items: readonly DeadLetterItem[]; cursor?: string }
+export interface PauseRequest {
+  group: string
+  paused: boolean
+}
+/** `found`: the group exists. */
+export interface PauseReply {
+  found: boolean
+}
+export interface DeadLettersRequest {
+  group: string
+  limit: number
+  cursor?: string
+}
+export interface DeadLetterItem {
+  batch: string
+  value: Buffer
+  attempts: number
+  crashes: number
+  reason: string
+  error: string
+  diedAtMs: number
+}
+export interface DeadLettersReply {
+  items: readonly DeadLetterItem[]
+  cursor?: string
+}
 /** `ids` are batch ids; or the oldest that died up to `untilMs`, `limit` of them. */
-export interface RedriveRequest { group: string; ids?: readonly string[]; untilMs?: number; limit: number }
-export interface PurgeRequest { group: string; what: 'waiting' | 'dead'; limit: number; /** Fresh producer id for reports. */ producer: string; untilMs?: number }
-export interface CountReply { count: number; more: boolean }
+export interface RedriveRequest {
+  group: string
+  ids?: readonly string[]
+  untilMs?: number
+  limit: number
+}
+export interface PurgeRequest {
+  group: string
+  what: 'waiting' | 'dead'
+  limit: number /** Fresh producer id for reports. */
+  producer: string
+  untilMs?: number
+}
+export interface CountReply {
+  count: number
+  more: boolean
+}
 /** Removes a group in steps: hidden at the first, gone when `more` is false. */
-export interface RemoveGroupRequest { group: string; limit: number; producer: string }
+export interface RemoveGroupRequest {
+  group: string
+  limit: number
+  producer: string
+}

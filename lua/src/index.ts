@@ -1,1 +1,11 @@
-export {}
+export { UnexpectedReply } from './codec.js'
+export * from './compose.js'
+export * from './contract.js'
+export { deadLetters, pause, purge, redrive, removeGroup, stats } from './scripts/admin.js'
+export { advance, advancePublishing } from './scripts/advance.js'
+export { close } from './scripts/close.js'
+export { declare } from './scripts/declare.js'
+export { open } from './scripts/open.js'
+export { outboxRead, outboxTrim, relay } from './scripts/outbox.js'
+export { publish } from './scripts/publish.js'
+export { sync } from './scripts/sync.js'

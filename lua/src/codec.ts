@@ -1,0 +1,148 @@
+/** How values become arguments and raw replies (bulk strings as Buffers, integers as numbers) become values. */
+
+import type {
+  Arg,
+  BatchToPublish,
+  FetchedRange,
+  GuardError,
+  GuardKeys,
+  LeasePart,
+  PublishGuardCall,
+} from './contract.js'
+
+/** A reply that no script of this package gives: another program answered, or the versions do not match. */
+export class UnexpectedReply extends Error {
+  override readonly name = 'UnexpectedReply'
+}
+
+export function text(raw: unknown): string {
+  if (typeof raw === 'string') return raw
+  if (raw instanceof Uint8Array) return Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('utf8')
+  if (typeof raw === 'number') return String(raw)
+  throw new UnexpectedReply(`expected a string, got ${typeof raw}`)
+}
+
+export function integer(raw: unknown): number {
+  if (typeof raw === 'number') return raw
+  const value = Number(text(raw))
+  if (!Number.isFinite(value)) throw new UnexpectedReply(`expected a number, got ${text(raw)}`)
+  return value
+}
+
+export function list(raw: unknown): readonly unknown[] {
+  if (!Array.isArray(raw)) throw new UnexpectedReply(`expected a list, got ${typeof raw}`)
+  return raw
+}
+
+export function bytes(raw: unknown): Buffer {
+  if (Buffer.isBuffer(raw)) return raw
+  if (raw instanceof Uint8Array) return Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
+  if (typeof raw === 'string') return Buffer.from(raw)
+  throw new UnexpectedReply(`expected bytes, got ${typeof raw}`)
+}
+
+/** `[a, b, a, b, ...]` */
+export function pairs<T>(raw: unknown, read: (a: unknown, b: unknown) => T): T[] {
+  const flat = list(raw)
+  const result: T[] = []
+  for (let i = 0; i + 1 < flat.length; i += 2) result.push(read(flat[i], flat[i + 1]))
+  return result
+}
+
+/** `5` is all of lease 5, `5:3:2` its messages 3 and 4. */
+export function leaseParts(parts: readonly LeasePart[]): string {
+  let out = ''
+  for (const { lease, from, count } of parts) {
+    if (out !== '') out += ','
+    out += from === undefined ? lease : `${lease}:${from}:${count ?? 1}`
+  }
+  return out
+}
+
+/**
+ * What is special about a batch: `i` own id (an argument follows), `d<ms>` delay, `a<ms>` due at, `f` front.
+ * Whole milliseconds, so that Redis never sees a fraction.
+ */
+export function batchMarks(batch: BatchToPublish): string {
+  let marks = ''
+  if (batch.id !== undefined) marks += 'i'
+  if (batch.dueAtMs !== undefined) marks += `a${Math.ceil(batch.dueAtMs)}`
+  else if (batch.delayMs !== undefined && batch.delayMs > 0) marks += `d${Math.ceil(batch.delayMs)}`
+  if (batch.front === true) marks += 'f'
+  return marks
+}
+
+/** `<message> <guard> <number of arguments>;...`; the arguments themselves go to `args`, binary-safe. */
+export function publishGuardCalls(calls: readonly PublishGuardCall[] | undefined, args: Arg[]): string {
+  if (calls === undefined || calls.length === 0) return ''
+  let descriptor = ''
+  for (const call of calls) {
+    descriptor += `${call.message} ${call.guard} ${call.args.length};`
+    for (const arg of call.args) args.push(arg)
+  }
+  return descriptor
+}
+
+/** `<guard> <number of arguments>;...` */
+export function guardCalls(calls: readonly { guard: number; args: readonly Arg[] }[] | undefined, args: Arg[]): string {
+  if (calls === undefined || calls.length === 0) return ''
+  let descriptor = ''
+  for (const call of calls) {
+    descriptor += `${call.guard} ${call.args.length};`
+    for (const arg of call.args) args.push(arg)
+  }
+  return descriptor
+}
+
+export function guardKeys(keys: GuardKeys | undefined): string {
+  return keys === undefined || keys.length === 0 ? '' : JSON.stringify(keys)
+}
+
+export const guardErrors = (raw: unknown): GuardError[] =>
+  pairs(raw, (guard, error) => ({ guard: text(guard), error: text(error) }))
+
+/** `<from>,<count>,<total>,<batch>`, see docs/wire-format.md. */
+export function range(raw: unknown): { from: number; count: number; total: number; batch: string } {
+  const value = text(raw)
+  const first = value.indexOf(',')
+  const second = value.indexOf(',', first + 1)
+  const third = value.indexOf(',', second + 1)
+  if (first < 0 || second < 0 || third < 0) throw new UnexpectedReply(`expected a range, got ${value}`)
+  return {
+    from: Number(value.slice(0, first)),
+    count: Number(value.slice(first + 1, second)),
+    total: Number(value.slice(second + 1, third)),
+    batch: value.slice(third + 1),
+  }
+}
+
+/**
+ * `ranges`: `[range, value, ...]`; `leases`: their numbers, or the first of rising ones; `failures` and `skips`: `[position, text, ...]`.
+ */
+export function fetchedRanges(
+  ranges: unknown,
+  leases: number | readonly unknown[],
+  failures: unknown,
+  skips: unknown,
+): FetchedRange[] {
+  const result: FetchedRange[] = []
+  const flat = list(ranges)
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    const value = flat[i + 1]
+    result.push({
+      lease: typeof leases === 'number' ? leases + i / 2 : integer(leases[i / 2]),
+      ...range(flat[i]),
+      value: value === null || value === undefined ? null : bytes(value),
+    })
+  }
+  for (const [position, failure] of pairs(failures, (a, b) => [integer(a), text(b)] as const)) {
+    const [attempts, crashes] = failure.split(' ')
+    const fetched = result[position]
+    if (fetched) fetched.failure = { attempts: Number(attempts), crashes: Number(crashes) }
+  }
+  for (const [position, skip] of pairs(skips, (a, b) => [integer(a), text(b)] as const)) {
+    const fetched = result[position]
+    if (fetched) fetched.skip = skip.split(',').map(Number)
+  }
+  return result
+}

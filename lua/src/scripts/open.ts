@@ -1,0 +1,37 @@
+import { integer, list, text } from '../codec.js'
+import type { GroupRef, OpenReply, OpenRequest, Recovered, Script } from '../contract.js'
+
+export const open: Script<OpenRequest, OpenReply> = {
+  name: 'open',
+  args: (r) => [
+    r.group,
+    r.session,
+    Math.ceil(r.leaseMs),
+    r.concurrency,
+    r.maxCrashes,
+    r.info,
+    r.deadMax,
+    Math.ceil(r.deadKeepMs),
+  ],
+  reply(raw) {
+    const [nowMs, group, outbox, found] = list(raw)
+    return {
+      nowMs: integer(nowMs),
+      group: text(group) as GroupRef,
+      recovered: recovered(found),
+      outbox: integer(outbox) === 1,
+    }
+  },
+}
+
+/** `[ranges, crashed, dead, more]`, or an empty list if there was nothing to recover. */
+export function recovered(raw: unknown): Recovered | undefined {
+  const parts = list(raw)
+  if (parts.length === 0) return undefined
+  return {
+    ranges: integer(parts[0]),
+    crashed: integer(parts[1]),
+    dead: integer(parts[2]),
+    more: integer(parts[3]) === 1,
+  }
+}
