@@ -9,7 +9,7 @@
  *    └── plugins/ (the pipeline that publish/ and consume/ run through)
  */
 import type { Script, ScriptName } from '@busway/lua'
-import type { ConsumeContext, Logger, Message } from './api/index.js'
+import type { BusEvents, ConsumeContext, Logger, Message, Subscription } from './api/index.js'
 import type { Delivery, Encoded, Events, GuardArgs, Outcome, Outgoing, PublishBatch, Receipt } from './api/index.js'
 
 /** Why a script's reply is missing. What may be concluded from it is the whole point. */
@@ -96,8 +96,8 @@ export interface Pipeline {
   /** The names plugins added to the options of `publish` and `consume`, and their checks. Throws INVALID_OPTIONS. */
   checkOption(where: 'publish' | 'consume', name: string, value: unknown): void
   optionNames(where: 'publish' | 'consume'): readonly string[]
-  /** Puts the plugins' lazy properties on a context. */
-  extendContext(context: object, delivery: Delivery): void
+  /** Puts the plugins' lazy properties on a context; `undefined` if no plugin adds any. Called once per run, so it is worth nothing when it does nothing. */
+  readonly extendContext: ((context: object, delivery: Delivery) => void) | undefined
   /** Bindings for log lines written inside a handler. */
   logBindings(): Record<string, unknown>
 }
@@ -110,9 +110,29 @@ export interface ConsumeDependencies {
   readonly wakes: Wakes
   readonly publisher: Publisher
   readonly relayer: Relayer
+  /** Called when a subscription is made (for the options' names) and when it starts. */
   readonly pipeline: () => Pipeline
   readonly log: Logger
+  /** Tells the bus' listeners (`bus.on`). */
+  readonly report: <E extends keyof BusEvents>(event: E, payload: BusEvents[E]) => void
 }
+
+/**
+ * consume/subscription.ts: `createSubscription(dependencies, topic, handler, options)` checks everything and throws; nothing is sent before `start`, which
+ * the bus calls when it is ready (plugins started), or `fail` if it can't become so.
+ */
+export interface OwnedSubscription extends Subscription {
+  readonly topic: string
+  readonly group: string
+  start(): void
+  /** The bus can't start: `ready` rejects with this. */
+  fail(error: Error): void
+  /** Resolves when it is closed, by whomever. */
+  readonly closed: Promise<void>
+}
+
+/** admin/topic-admin.ts: `createTopicAdmin(dependencies, topic)`, where the bus checked the name. */
+export type AdminDependencies = Pick<ConsumeDependencies, 'runner' | 'relayer' | 'pipeline' | 'publisher'>
 
 export type AnyHandler = (message: Message, context: ConsumeContext) => unknown
 export type { ScriptName }
