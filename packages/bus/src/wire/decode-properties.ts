@@ -1,0 +1,68 @@
+import { BuswayError } from '../errors/busway-error.js'
+import { FIRST_OPTIONAL_PROPERTY, Property } from './format.js'
+import { undecodable } from './read.js'
+
+/** What is said once for all messages of a batch. */
+export interface DecodedProperties {
+  source: string
+  key: string | undefined
+  priority: number
+  owns: readonly string[]
+  reportTo: { topic: string; key?: string } | undefined
+  id: string | undefined
+}
+
+/** The properties region, bytes `from` to `to`. Throws UNDECODABLE. */
+export function decodeProperties(bytes: Buffer, from: number, to: number): DecodedProperties {
+  let source: string | undefined
+  let key: string | undefined
+  let priority = 0
+  let owns: string[] | undefined
+  let reportTo: { topic: string; key?: string } | undefined
+  let id: string | undefined
+  let before = 0
+  for (let at = from; at < to; ) {
+    if (at + 3 > to) throw undecodable('a property is cut short')
+    const tag = bytes[at] as number
+    const start = at + 3
+    at = start + bytes.readUInt16LE(at + 1)
+    if (at > to) throw undecodable('a property is cut short')
+    if (tag < before || (tag === before && tag !== Property.owns && tag < FIRST_OPTIONAL_PROPERTY))
+      throw undecodable('its properties are out of order')
+    before = tag
+    if (tag >= FIRST_OPTIONAL_PROPERTY) continue
+    const text = bytes.toString('utf8', start, at)
+    if (tag === Property.source) source = text
+    else if (tag === Property.key) key = text
+    else if (tag === Property.priority) priority = decodePriority(text)
+    else if (tag === Property.owns) owns = [...(owns ?? []), text]
+    else if (tag === Property.reportTo) reportTo = decodeReportTo(text)
+    else if (tag === Property.id) id = text
+    else throw undecodable(`it has a property that this client does not know (${tag})`)
+  }
+  if (source === undefined) throw undecodable('it does not say who published it')
+  return { source, key, priority, owns: owns ?? none, reportTo, id }
+}
+
+const none: readonly string[] = Object.freeze([])
+
+function decodePriority(text: string): number {
+  if (!/^-?\d{1,15}$/.test(text)) throw undecodable('its priority is no integer')
+  return Number(text)
+}
+
+function decodeReportTo(text: string): { topic: string; key?: string } {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw new BuswayError('UNDECODABLE', 'The envelope cannot be decoded: reportTo is not JSON', { cause })
+  }
+  const { topic, key } = (typeof value === 'object' && value !== null ? value : {}) as {
+    topic?: unknown
+    key?: unknown
+  }
+  if (typeof topic !== 'string' || (key !== undefined && typeof key !== 'string'))
+    throw undecodable('reportTo names no topic')
+  return key === undefined ? { topic } : { topic, key }
+}
