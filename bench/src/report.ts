@@ -1,0 +1,50 @@
+/** A run in words, for the terminal. */
+import { type ComparisonRow, compare, type ScenarioComparison } from './comparison.js'
+import { METRICS } from './metrics.js'
+import type { Results } from './results.js'
+import type { Trial } from './rounds.js'
+import type { Summary } from './statistics.js'
+
+/** All scenarios, a table each: medians, least to greatest in parentheses. */
+export function report(results: Results): string {
+  const heading = `${summaryOf(results)}\nMedians of ${results.rounds} rounds (least-greatest).`
+  return [heading, ...compare(results).map((scenario) => scenarioTable(scenario, results))].join('\n\n')
+}
+
+/** One line while a run goes on. */
+export function trialLine({ round, scenario, peer, messages, seconds, metrics }: Trial): string {
+  const { p50Us, perSecond = Number.NaN } = metrics
+  const figure = p50Us === undefined ? `${format(perSecond)}/s` : `${format(perSecond)}/s, p50 ${format(p50Us)} µs`
+  return `round ${round + 1}  ${scenario.padEnd(18)} ${peer.padEnd(8)} ${figure}  (${messages} in ${seconds.toFixed(2)} s)`
+}
+
+/** Date, machine, versions: what a figure is worth nothing without. */
+export function summaryOf({ environment: e, peers, bodyBytes }: Results): string {
+  const versions = peers.map(({ name, version }) => `${name} ${version}`).join(', ')
+  return `${e.date.slice(0, 10)}, ${e.cpus} CPUs (${e.cpu}), node ${e.node.slice(1)}, Redis ${e.redis}, ${versions}, revision ${e.revision}, ${bodyBytes}-byte bodies`
+}
+
+/** Three significant digits, and separators. */
+export function format(value: number): string {
+  return value.toLocaleString('en-US', value >= 1000 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 3 })
+}
+
+function scenarioTable({ name, title, rows }: ScenarioComparison, results: Results): string {
+  const names = results.peers.map((peer) => peer.name)
+  const ours = names[0] ?? ''
+  const header = ['', ...names, ...names.slice(1).map((peer) => `${ours} / ${peer}`)]
+  return `${name}: ${title}\n${columns([header, ...rows.map(cells)])}`
+}
+
+function cells({ metric, figures, ratios }: ComparisonRow): string[] {
+  const spread = (each: Summary | undefined, unit = '') =>
+    each ? `${format(each.median)}${unit} (${format(each.min)}-${format(each.max)})` : '-'
+  return [METRICS[metric], ...figures.map((each) => spread(each)), ...ratios.map((each) => spread(each, 'x'))]
+}
+
+function columns(rows: readonly string[][]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const line = (row: readonly string[]) =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  ')
+  return rows.map((row) => `  ${line(row)}`.trimEnd()).join('\n')
+}

@@ -1,0 +1,47 @@
+/** A run on disk: bench/results/<time>.json. */
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import type { Environment } from './environment.js'
+import type { MetricName } from './metrics.js'
+import type { Failure, Trial } from './rounds.js'
+
+export interface Results {
+  format: 1
+  environment: Environment
+  rounds: number
+  /** How long a measurement was meant to take, unless `messages` was given. */
+  seconds: number
+  messages: number | null
+  bodyBytes: number
+  /** Too short to be quoted. */
+  quick: boolean
+  peers: { name: string; version: string }[]
+  scenarios: { name: string; title: string; metrics: readonly MetricName[] }[]
+  trials: Trial[]
+  failures: Failure[]
+}
+
+/** bench/results, the same from the sources and from what is built of them. */
+export const RESULTS_DIR = new URL('../results/', import.meta.url)
+
+/** Writes the run and gives its file. */
+export async function writeResults(results: Results): Promise<URL> {
+  const name = `${results.environment.date.slice(0, 19).replaceAll(':', '')}${results.quick ? '-quick' : ''}.json`
+  const file = new URL(name, RESULTS_DIR)
+  await mkdir(RESULTS_DIR, { recursive: true })
+  await writeFile(file, `${JSON.stringify(results, null, 1)}\n`)
+  return file
+}
+
+/** The newest run that may be quoted: not a quick one, with all scenarios and peers. */
+export async function readLastFullResults(scenarios: number, peers: number): Promise<Results> {
+  const names = await readdir(RESULTS_DIR).catch(() => [])
+  for (const name of names
+    .filter((each) => each.endsWith('.json'))
+    .sort()
+    .reverse()) {
+    const results = JSON.parse(await readFile(new URL(name, RESULTS_DIR), 'utf8')) as Results
+    const isFull = results.scenarios.length === scenarios && results.peers.length === peers
+    if (!results.quick && isFull && results.failures.length === 0) return results
+  }
+  throw new Error('There is no full run in bench/results yet. Run `npm run bench` first.')
+}
