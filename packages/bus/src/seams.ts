@@ -8,7 +8,7 @@
  *    ├── admin/ ──────┘
  *    └── plugins/ (the pipeline that publish/ and consume/ run through)
  */
-import type { Script, ScriptName } from '@busway/lua'
+import type { Script, ScriptName, StagedPublish } from '@busway/lua'
 import type { BusEvents, ConsumeContext, Logger, Message, Subscription } from './api/index.js'
 import type { Delivery, Encoded, Events, GuardArgs, Outcome, Outgoing, PublishBatch, Receipt } from './api/index.js'
 
@@ -64,7 +64,7 @@ export interface Publisher {
   ensureTopic(topic: string): Promise<void>
   publish(batch: PublishBatch): Promise<Receipt[]>
   /** Encodes one message staged by ctx.publish: runs the chain with `via: 'settle'` and gives the batch of one to send with the settle. */
-  stage(topic: string, body: unknown, options: Record<string, unknown>): Promise<{ topic: string; value: Uint8Array; id?: string; delayMs?: number; dueAtMs?: number; front?: boolean }>
+  stage(topic: string, body: unknown, options: Record<string, unknown>): Promise<StagedPublish>
   /** Waits for everything accepted so far; gives up in time and says how many are unanswered. */
   close(timeoutMs: number): Promise<{ unanswered: number }>
 }
@@ -76,8 +76,8 @@ export interface Relayer {
   close(timeoutMs: number): Promise<void>
 }
 
-/** One registered guard with its position among those at its place. */
-export interface RegisteredGuard { readonly plugin: string; readonly name: string }
+/** One registered guard with its position among those at its place. `keys`: as its plugin declared them, relative to the topic's prefix. */
+export interface RegisteredGuard { readonly plugin: string; readonly name: string; keys(topic: string, group: string): readonly string[] }
 export interface RegisteredPublishGuard extends RegisteredGuard { args(message: Outgoing): GuardArgs | undefined }
 export interface RegisteredFetchGuard extends RegisteredGuard { args(subscription: { topic: string; group: string; options: Record<string, unknown> }): GuardArgs | undefined }
 export interface RegisteredSettleGuard extends RegisteredGuard { args(delivery: Delivery, outcome: Outcome): GuardArgs | undefined }
