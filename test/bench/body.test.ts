@@ -1,0 +1,12 @@
+import { expect } from 'chai'
+import { makeBody, numberOf } from '../../bench/src/body.js'
+
+describe("a bench message's body", () => {
+  it('is 208 bytes of JSON, whichever message it is', () => {
+    for (const n of [0, 1, 99_999, 12_345_678]) expect(JSON.stringify(makeBody(n))).to.have.length(208)
+  })
+
+  it('knows its number', () => {
+    expect(numberOf(makeBody(123))).to.equal(123)
+  })
+})
