@@ -1,5 +1,6 @@
 /** docs/wire-format.md as code: batches to bytes and back, ids. */
-export { type DecodedExtra, decodeBatch, Envelope } from './decode.js'
+export { decodeBatch, Envelope } from './decode.js'
+export type { DecodedExtra } from './decode-extras.js'
 export { encodeBatch, encodeProperties, type WireMessage } from './encode.js'
 export { BATCH_BYTES, BATCH_MESSAGES, type BatchProperties, JSON_TYPE } from './format.js'
 export { messageId, randomId } from './ids.js'
