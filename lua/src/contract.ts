@@ -134,6 +134,8 @@ export interface StagedPublish {
   batch: BatchToPublish
   /** `message` is the position in the batch. A settle cannot be undone, so `reject` counts as `pass` here. */
   guardCalls?: readonly PublishGuardCall[]
+  /** Needed with `guardCalls`; of `topic`. */
+  guardKeys?: GuardKeys
 }
 export interface SettleGuardCall {
   guard: number
@@ -161,7 +163,7 @@ export interface AdvanceRequest {
   /** Arguments of the fetch guards that this subscription has. */
   fetchGuardCalls?: readonly SettleGuardCall[]
   /** Needed for the kinds of guards that are called. */
-  guardKeys?: { publish?: GuardKeys; fetch?: GuardKeys; settle?: GuardKeys }
+  guardKeys?: { fetch?: GuardKeys; settle?: GuardKeys }
   /** Also recovers, trims and looks at the outbox. */
   renew: boolean
 }

@@ -15,22 +15,22 @@ function source(path: string): string {
 }
 
 const INCLUDE = /^([ \t]*)--@include ([\w./-]+)[ \t]*$/gm
-const INDENTED_COMMENT = /^[ \t]*--(?!@).*\n/gm
+const COMMENT_LINE = /^[ \t]*--(?!@).*\n/gm
 
 /**
  * The text of `scripts/<name>.lua` with every `--@include lib/x` replaced by that file, the first time that it is met.
- * An include inside a block is paid for only when the block runs: a script makes its functions anew at every call, so the rare paths include
- * what only they need where they need it.
+ * A script makes its functions anew at every call. So the rare paths include what only they need inside their block, where it is paid for when
+ * the block runs; such an (indented) include serves its block alone.
  */
 export function assemble(name: string): string {
-  const included = new Set<string>()
-  const expand = (path: string): string =>
+  const expand = (path: string, included: Set<string>): string =>
     source(path)
-      .replace(INDENTED_COMMENT, '')
-      .replace(INCLUDE, (_line, _indent: string, target: string) => {
+      .replace(COMMENT_LINE, '')
+      .replace(INCLUDE, (_line, indent: string, target: string) => {
         if (included.has(target)) return ''
-        included.add(target)
-        return expand(target)
+        const scope = indent === '' ? included : new Set(included)
+        scope.add(target)
+        return expand(target, scope)
       })
-  return expand(`scripts/${name}`)
+  return expand(`scripts/${name}`, new Set())
 }

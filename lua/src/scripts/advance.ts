@@ -41,11 +41,7 @@ function args(request: AdvanceRequest): Arg[] {
   ]
   const fetchCalls = request.fetchGuardCalls?.length ?? 0
   if (request.settles.length === 0 && fetchCalls === 0) return out
-  out.push(
-    guardKeys(request.guardKeys?.publish),
-    guardKeys(request.guardKeys?.fetch),
-    guardKeys(request.guardKeys?.settle),
-  )
+  out.push(guardKeys(request.guardKeys?.fetch), guardKeys(request.guardKeys?.settle))
   withArgs(out, request.fetchGuardCalls, guardCalls)
   for (const settle of request.settles) pushSettle(out, settle)
   return out
@@ -64,8 +60,8 @@ function pushSettle(out: Arg[], settle: Settle): void {
     case 'done': {
       const staged = settle.staged ?? []
       out.push(settle.result ?? '', staged.length)
-      for (const { topic, batch, guardCalls: calls } of staged) {
-        out.push(topic, batchMarks(batch), batch.id ?? '', batch.value)
+      for (const { topic, batch, guardCalls: calls, guardKeys: keys } of staged) {
+        out.push(topic, batchMarks(batch), batch.id ?? '', batch.value, guardKeys(keys))
         withArgs(out, calls, publishGuardCalls)
       }
       break
