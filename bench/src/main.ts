@@ -8,7 +8,7 @@ import { type BenchOptions, parseOptions, USAGE } from './options.js'
 import { PEER_NAMES } from './peers/index.js'
 import { profileArgs, profileReport } from './profile.js'
 import { report, trialLine } from './report.js'
-import { type Results, readLastFullResults, writeResults } from './results.js'
+import { keepQuoted, type Results, readLastFullResults, writeResults } from './results.js'
 import { type Failure, runRounds, type Trial } from './rounds.js'
 import { SCENARIOS } from './scenarios/index.js'
 
@@ -23,9 +23,12 @@ async function main(args: readonly string[]): Promise<number> {
     case 'help':
       console.log(USAGE)
       return 0
-    case 'write-docs':
-      await writeDocs(await readLastFullResults(SCENARIOS.length, PEER_NAMES.length))
+    case 'write-docs': {
+      const results = await readLastFullResults(SCENARIOS.length, PEER_NAMES.length)
+      await writeDocs(results)
+      await keepQuoted(results)
       return 0
+    }
     case 'measure': {
       const results = await measureAll(order.options)
       const file = await writeResults(results)

@@ -1,4 +1,4 @@
-/** A run on disk: bench/results/<time>.json. */
+/** A run on disk: bench/results/<time>.json, and quoted.json, the one that the docs quote. */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import type { Environment } from './environment.js'
 import type { MetricName } from './metrics.js'
@@ -28,15 +28,20 @@ export async function writeResults(results: Results): Promise<URL> {
   const name = `${results.environment.date.slice(0, 19).replaceAll(':', '')}${results.quick ? '-quick' : ''}.json`
   const file = new URL(name, RESULTS_DIR)
   await mkdir(RESULTS_DIR, { recursive: true })
-  await writeFile(file, `${JSON.stringify(results, null, 1)}\n`)
+  await write(file, results)
   return file
+}
+
+/** Keeps the run that the docs quote, so that its every figure can be looked up. */
+export async function keepQuoted(results: Results): Promise<void> {
+  await write(new URL('quoted.json', RESULTS_DIR), results)
 }
 
 /** The newest run that may be quoted: not a quick one, with all scenarios and peers. */
 export async function readLastFullResults(scenarios: number, peers: number): Promise<Results> {
   const names = await readdir(RESULTS_DIR).catch(() => [])
   for (const name of names
-    .filter((each) => each.endsWith('.json'))
+    .filter((each) => /^\d.*\.json$/.test(each))
     .sort()
     .reverse()) {
     const results = JSON.parse(await readFile(new URL(name, RESULTS_DIR), 'utf8')) as Results
@@ -44,4 +49,8 @@ export async function readLastFullResults(scenarios: number, peers: number): Pro
     if (!results.quick && isFull && results.failures.length === 0) return results
   }
   throw new Error('There is no full run in bench/results yet. Run `npm run bench` first.')
+}
+
+async function write(file: URL, results: Results): Promise<void> {
+  await writeFile(file, `${JSON.stringify(results, null, 1)}\n`)
 }
