@@ -34,6 +34,8 @@ export const codes = {
   REDIS_FAILED: 'Check the address and that the namespace belongs to Busway alone; otherwise report it with the cause.',
   /** The configuration cannot keep what it promises (eviction policy, plugins that miss or exclude each other, a config file). */
   CONFIG_INVALID: 'The message says which setting, where, and what it should be.',
+  /** A plugin broke its contract: a second `next()`, one not awaited, a publish without receipts, arguments that are none. */
+  PLUGIN_MISUSE: 'The message names the plugin; correct or upgrade it.',
   /** The consumer lost its lease: its result and its staged publishes were refused, the message runs elsewhere. */
   LEASE_LOST: 'Nothing to undo in Redis. Raise `lease`, or keep the event loop free (the sandbox plugin).',
   /** No reply came in time. The request may still be handled. */
