@@ -1,0 +1,33 @@
+/** Names that belong to the kernel, those of features to come among them, so that a plugin's addition never changes its meaning. */
+export const reserved = {
+  publish: [
+    'body',
+    'id',
+    'type',
+    'key',
+    'headers',
+    'priority',
+    'position',
+    'delay',
+    'deliverAt',
+    'expiresIn',
+    'durability',
+    'signal',
+    'timeout',
+  ],
+  consume: [
+    'group',
+    'concurrency',
+    'groupConcurrency',
+    'lookahead',
+    'lease',
+    'timeout',
+    'retry',
+    'maxCrashes',
+    'deadLetters',
+    'from',
+    'batch',
+    'use',
+  ],
+  context: ['group', 'signal', 'log', 'publish', 'progress'],
+} as const

@@ -1,0 +1,34 @@
+/** Plugins' own scripts: what the runner loads, and the functions that plugins call. */
+import type { GuardArgs, PluginScript } from '../api/index.js'
+import type { ScriptRunner } from '../seams.js'
+import type { Declared } from './declared.js'
+import { pluginKeys } from './keys.js'
+
+export interface ScriptSource {
+  readonly name: string
+  readonly lua: string
+}
+
+/** The name under which the runner has a plugin's script. */
+export const scriptName = (plugin: string, script: string): string => `${plugin}/${script}`
+
+/** Every plugin's scripts for `composePluginScript`. */
+export const scriptSources = (plugins: readonly Declared[]): ScriptSource[] =>
+  plugins.flatMap(({ plugin, scripts }) =>
+    scripts.map(({ name, lua }) => ({ name: scriptName(plugin.name, name), lua: withNames(lua) })),
+  )
+
+/** The kernel's two keys come first in every script; a plugin's script sees its own alone. */
+const withNames = (lua: string): string =>
+  `local keys, args = {}, ARGV\nfor position = 3, #KEYS do keys[position - 2] = KEYS[position] end\n${lua}`
+
+/** Runs one of them on a topic's keys. */
+export function runScript(
+  runner: ScriptRunner,
+  plugin: string,
+  script: PluginScript,
+  topic: string,
+  args: GuardArgs,
+): Promise<unknown> {
+  return runner.runPlugin(scriptName(plugin, script.name), topic, pluginKeys(plugin, script.keys(topic)), args)
+}
