@@ -1,0 +1,84 @@
+import { checkAlerts } from './check-alerts.js'
+import { checkGateway } from './check-gateway.js'
+import { checkGroup } from './check-group.js'
+import { checkLedger } from './check-ledger.js'
+import { checkPublished } from './check-published.js'
+import { type Evidence, type Expected, type Group, groups } from './evidence.js'
+import type { Fault } from './fault.js'
+import { historyOf, type MessageHistory } from './history.js'
+import { type Pace, paceOf } from './pace.js'
+import { judge, type Verdict } from './verdict.js'
+
+/** One group's line of the final table. */
+export interface Row extends Pace {
+  group: Group
+  published: number
+  settled: number
+  retried: number
+  dead: number
+  redriven: number
+  /** Explained repetitions: a killed process' unfinished messages. */
+  rerun: number
+  lost: number
+  duplicated: number
+}
+
+/** The books of a run. They balance if there are no faults. */
+export interface Books {
+  rows: Row[]
+  faults: Fault[]
+}
+
+/** One message with its judgement. */
+export interface Judged extends Verdict {
+  message: string
+  flight: number
+  history: MessageHistory
+}
+
+/**
+ * Balances the books:
+ *
+ * 1. each flight was published once;
+ * 2. each message published was settled once in each group, and nothing else was;
+ * 3. the ledger has one entry for each flight, repeated only where a run was;
+ * 4. delays published exactly the alerts that the flights give cause for, each once;
+ * 5. the gateway accepted exactly those, and its refusals are the failures that alerts saw;
+ * 6. the bus says that nothing is left.
+ */
+export async function balance(expected: Expected, evidence: Evidence): Promise<Books> {
+  const history = await historyOf(evidence.lines)
+  const faults = [...checkPublished(expected, history.published)]
+  const judged = {} as Record<Group, Judged[]>
+  for (const group of groups) judged[group] = judgeAll(history.groups[group], evidence.killed)
+
+  // The messages of alerts have no receipts: each was published by a settle of delays. That they are the right ones is checked by flight.
+  const published = new Set(history.published.map(({ message }) => message))
+  const publishedTo = (group: Group) => (group === 'alerts' ? new Set(history.groups.alerts.keys()) : published)
+  for (const group of groups) faults.push(...checkGroup(group, publishedTo(group), judged[group], evidence.left[group]))
+  faults.push(...checkLedger(expected, history.entries, judged.ledger))
+  faults.push(...checkAlerts(expected, judged.alerts))
+  faults.push(...checkGateway(expected, evidence, judged.alerts))
+
+  const rows = groups.map((group): Row => {
+    const messages = judged[group]
+    const countFaults = (kind: Fault['kind']) =>
+      faults.filter((fault) => fault.kind === kind && fault.group === group).reduce((sum, { count }) => sum + count, 0)
+    return {
+      group,
+      published: publishedTo(group).size,
+      settled: messages.filter(({ settled }) => settled).length,
+      retried: messages.reduce((sum, { retries }) => sum + retries, 0),
+      dead: messages.filter(({ died }) => died).length,
+      redriven: group === 'alerts' ? evidence.redriven : 0,
+      rerun: messages.reduce((sum, { reruns }) => sum + reruns, 0),
+      lost: countFaults('lost'),
+      duplicated: countFaults('duplicated'),
+      ...paceOf(messages.map(({ history }) => history)),
+    }
+  })
+  return { rows, faults }
+}
+
+const judgeAll = (messages: ReadonlyMap<string, MessageHistory>, killed: ReadonlySet<string>): Judged[] =>
+  [...messages].map(([message, history]) => ({ message, flight: history.flight, history, ...judge(history, killed) }))

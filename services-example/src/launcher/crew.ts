@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises'
+import pretty from 'pino-pretty'
+import type { ServiceEnvironment } from '../settings.js'
+import { type ServiceName, ServiceProcess } from './service-process.js'
+
+const BUSY_WITHIN_MS = 2_000
+const LAST_LINES = 20
+
+/** All processes of a run. */
+export class Crew {
+  readonly #folder: string
+  readonly #env: ServiceEnvironment
+  readonly #processes: ServiceProcess[] = []
+  readonly #failure = new AbortController()
+  /** The names of those that were killed. */
+  readonly killed = new Set<string>()
+
+  constructor(folder: string, env: ServiceEnvironment) {
+    this.#folder = folder
+    this.#env = env
+  }
+
+  /** Aborted, with the reason, when a process ended that should not have. */
+  get failure(): AbortSignal {
+    return this.#failure.signal
+  }
+
+  get alive(): number {
+    return this.#processes.filter(({ over }) => !over).length
+  }
+
+  /** Starts one more process of a service. */
+  start(service: ServiceName, env: ServiceEnvironment = {}): ServiceProcess {
+    const number = this.#processes.filter((process) => process.service === service).length + 1
+    const started = new ServiceProcess(service, `${service}-${number}`, this.#folder, { ...this.#env, ...env })
+    this.#processes.push(started)
+    started.ended.then(async ({ code, signal }) => {
+      if (started.expectedToEnd || code === 0) return
+      const how = signal
+        ? `was ended by ${signal}`
+        : code === null
+          ? 'could not be started'
+          : `ended with exit code ${code}`
+      this.#failure.abort(new Error(`${started.name} ${how}.\n${await lastLines(started.logFile)}`))
+    })
+    return started
+  }
+
+  /** Kills a process of the service with SIGKILL, if it can be while it runs a handler. Gives its name and what it last said it ran. */
+  async killOne(service: ServiceName): Promise<ServiceProcess> {
+    const victim = this.#processes.find((process) => process.service === service && !process.over)
+    if (!victim) throw new Error(`No process of ${service} is left to be killed.`)
+    await victim.busy(BUSY_WITHIN_MS)
+    this.killed.add(victim.name)
+    await victim.kill()
+    return victim
+  }
+
+  /** Ends all of them; those that take longer than `withinMs` are killed. Gives the names of those. */
+  async stop(withinMs: number): Promise<string[]> {
+    const stopped = await Promise.all(
+      this.#processes.map(async (process) => ((await process.stop(withinMs)) ? [] : [process.name])),
+    )
+    return stopped.flat().filter((name) => !this.killed.has(name))
+  }
+}
+
+/** The end of a log, for people. */
+async function lastLines(logFile: string): Promise<string> {
+  const readable = pretty.prettyFactory({ colorize: false })
+  const lines = (await readFile(logFile, 'utf8')).trimEnd().split('\n').slice(-LAST_LINES)
+  return lines.map((line) => (line.startsWith('{') ? readable(line) : `${line}\n`)).join('')
+}

@@ -1,0 +1,52 @@
+import type { Plugin } from '@busway/bus'
+import type { JournalFile } from './journal-file.js'
+
+/** What a message of any topic here is about. */
+interface AboutFlight {
+  flight: number
+}
+const flightOf = (body: unknown) => (body as AboutFlight).flight
+
+/**
+ * Writes down what the bus says it did: publishes, runs, settles. So the services themselves need not know that their
+ * work is audited.
+ */
+export const journal = (file: JournalFile): Plugin<'journal'> => ({
+  name: 'journal',
+  api: 1,
+  setup(scope) {
+    scope.publish('enrich', async (batch, next) => {
+      const receipts = await next()
+      // What a settle stages is only promised here; its consumers are the proof that it came.
+      if (batch.via !== 'publish') return receipts
+      batch.messages.forEach(({ body }, i) => {
+        const receipt = receipts[i]
+        if (receipt?.status !== 'accepted') return
+        file.append({ kind: 'published', topic: batch.topic, message: receipt.id, flight: flightOf(body) })
+      })
+      return receipts
+    })
+
+    scope.consume('handle', ({ message, group }, next) => {
+      const { id, attempt, redelivered, time } = message
+      const at = Date.now()
+      const waitedMs = at - time.getTime()
+      const flight = flightOf(message.body)
+      file.append({ kind: 'run', group, message: id, flight, attempt, redelivered, at, waitedMs })
+      return next()
+    })
+
+    scope.observe('settled', ({ delivery, outcome, refused }) => {
+      if (outcome.kind === 'released') return
+      file.append({
+        kind: 'settled',
+        group: delivery.group,
+        message: delivery.message.id,
+        outcome: outcome.kind,
+        ...(refused && { refused: true }),
+        ...(outcome.kind !== 'done' && { error: outcome.error.name }),
+        at: Date.now(),
+      })
+    })
+  },
+})

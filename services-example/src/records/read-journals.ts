@@ -1,0 +1,31 @@
+import { createReadStream } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { JournalLine } from './journal-line.js'
+
+/** A line with the process that wrote it. */
+export interface Noted {
+  process: string
+  line: JournalLine
+}
+
+/** All lines of all processes, one file after the other. */
+export async function* readJournals(folder: string): AsyncGenerator<Noted> {
+  for (const file of (await readdir(folder)).filter((name) => name.endsWith('.jsonl')).sort()) {
+    const process = basename(file, '.jsonl')
+    for await (const text of createInterface({ input: createReadStream(join(folder, file)) })) {
+      const line = parse(text)
+      if (line) yield { process, line }
+    }
+  }
+}
+
+/** The last line of a killed process may be torn. What it says has then not happened. */
+function parse(text: string): JournalLine | undefined {
+  try {
+    return JSON.parse(text) as JournalLine
+  } catch {
+    return undefined
+  }
+}

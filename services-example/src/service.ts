@@ -1,0 +1,38 @@
+import { createBus, type Subscription } from '@busway/bus'
+import { tell, toldToStop } from './launcher/link.js'
+import { tellRunning } from './launcher/running-plugin.js'
+import { JournalFile } from './records/journal-file.js'
+import { journal } from './records/journal-plugin.js'
+import { settings } from './settings.js'
+import { topics } from './topics.js'
+
+/** The bus as every service here makes it. */
+export function connect(service: string, file: JournalFile) {
+  return createBus({
+    service,
+    topics,
+    namespace: settings.namespace(),
+    plugins: [journal(file), tellRunning()],
+    logger: { level: 'warn' },
+  })
+}
+export type AppBus = ReturnType<typeof connect>
+
+/** This process' journal. */
+export const openJournal = () => new JournalFile(settings.folder(), settings.processName())
+
+/** How long a consumer may be silent before its messages go to others. Short, since this example kills some. */
+export const LEASE = '3s'
+
+/** Consumes until this process is told to stop, then lets what runs come to its end. */
+export async function consumeUntilStopped(
+  service: string,
+  consume: (bus: AppBus, file: JournalFile) => Subscription,
+): Promise<void> {
+  const stop = toldToStop()
+  const file = openJournal()
+  await using bus = connect(service, file)
+  await consume(bus, file).ready
+  tell({ kind: 'ready' })
+  await stop
+}
