@@ -1,0 +1,152 @@
+/**
+ * What is always true of a topic's data, between any two scripts (docs/data-model.md, rule 6 and the tables): every message that is
+ * not finished is held exactly once per group, `pending` and the counts say so too, and no key is there that nobody accounts for.
+ */
+import type { GroupSnapshot, Range, TopicSnapshot } from './snapshot.js'
+
+/** Everything that contradicts the data model, as sentences. Empty: the topic is sound. */
+export function violations(topic: TopicSnapshot): string[] {
+  const found: string[] = []
+  const say = (what: string) => found.push(what)
+  for (const name of topic.unknown) say(`the key ${name} is not in the data model`)
+  const owed = new Map<string, number>()
+  const owe = (batch: string, count: number) => owed.set(batch, (owed.get(batch) ?? 0) + count)
+
+  for (const range of topic.unclaimed) {
+    checkRange(topic, range, 'unclaimed', say)
+    owe(range.batch, range.count)
+  }
+  for (const { member } of topic.scheduled) {
+    checkRange(topic, member.range, 'scheduled', say)
+    owe(member.range.batch, member.range.count)
+  }
+  for (const group of topic.groups.values()) checkGroup(topic, group, owe, say)
+
+  for (const [batch, pending] of topic.pending) {
+    if (pending !== (owed.get(batch) ?? 0)) say(`pending of ${batch} is ${pending}, held are ${owed.get(batch) ?? 0}`)
+    if (!topic.batches.has(batch)) say(`batch ${batch} is pending but not stored`)
+  }
+  for (const [batch, count] of owed)
+    if (count > 0 && !topic.pending.has(batch)) say(`${count} of batch ${batch} are held, but it is not pending`)
+  for (const [batch, value] of topic.batches) {
+    if (!topic.pending.has(batch)) say(`batch ${batch} is stored but not pending`)
+    const count = value.readUInt16LE(2)
+    if (topic.large.has(batch) !== count > 1) say(`batch ${batch} of ${count} is stored as the wrong kind`)
+  }
+
+  const same = (what: string, counted: string | undefined, held: number) => {
+    if (Number(counted ?? 0) !== held) say(`${what} is ${counted}, held are ${held}`)
+  }
+  same(
+    'meta scheduled',
+    topic.meta.get('scheduled'),
+    sum(topic.scheduled, ({ member }) => member.range.count),
+  )
+  same(
+    'meta unclaimed',
+    topic.meta.get('unclaimed'),
+    sum(topic.unclaimed, ({ count }) => count),
+  )
+  for (const destination of new Set([...topic.outbox.keys(), ...topic.outboxes.keys()]))
+    same(`outbox ${destination}`, topic.outbox.get(destination), topic.outboxes.get(destination)?.length ?? 0)
+  same(
+    'meta outbox',
+    topic.meta.get('outbox'),
+    sum([...topic.outboxes.values()], ({ length }) => length),
+  )
+  for (const [session] of topic.outcomes) {
+    if (!topic.producers.get(session)?.endsWith(' o'))
+      say(`producer ${session} has outcomes that its entry does not name`)
+  }
+  return found
+}
+
+function checkGroup(
+  topic: TopicSnapshot,
+  group: GroupSnapshot,
+  owe: (batch: string, count: number) => void,
+  say: (what: string) => void,
+): void {
+  const held = new Map<string, string>()
+  /** Counts the messages of a range that the group has not finished, and notes where each is held. */
+  const hold = (range: Range, where: string): number => {
+    checkRange(topic, range, `${group.ref} ${where}`, say)
+    const done = group.done.get(range.batch)
+    let live = 0
+    for (let index = range.from; index < range.from + range.count; index++) {
+      if (done?.[index] === '1') continue
+      const message = `${range.batch}[${index}]`
+      const elsewhere = held.get(message)
+      if (elsewhere) say(`${group.ref}: ${message} is in ${elsewhere} and in ${where}`)
+      held.set(message, where)
+      live++
+    }
+    owe(range.batch, live)
+    return live
+  }
+  const ready =
+    sum(group.ready, (range) => hold(range, 'ready')) + sum(group.suspects, (range) => hold(range, 'suspects'))
+  const retrying = sum(group.retry, ({ member }) => hold(member.range, 'retry'))
+  const dead = sum(group.dead, ({ member }) => hold({ from: 0, count: 1, total: 1, batch: member }, 'dead'))
+  let inFlight = 0
+  for (const [session, { leases, fields }] of group.sessions) {
+    for (const [number, range] of leases) {
+      const live = hold(range, `lease ${number} of ${session}`)
+      if (live === 0) say(`${group.ref}: lease ${number} of ${session} holds nothing that is not done`)
+      inFlight += live
+      if (number > Number(fields.get('lease') ?? 0))
+        say(`${group.ref}: lease ${number} is above the highest of ${session}`)
+    }
+  }
+  for (const [name, count] of Object.entries({ ready, inFlight, retrying, dead })) {
+    const stated = Number(group.state.get(name) ?? 0)
+    if (stated !== count) say(`${group.ref}: ${name} is ${stated}, held are ${count}`)
+  }
+
+  for (const { range, where } of [
+    ...group.suspects.map((range) => ({ range, where: 'suspects' })),
+    ...group.retry.map(({ member }) => ({ range: member.range, where: 'retry' })),
+  ])
+    if (range.total !== 1) say(`${group.ref}: ${range.batch} in ${where} is not rehomed`)
+  for (const [batch] of group.failures) {
+    if (!held.has(`${batch}[0]`)) say(`${group.ref}: failures knows ${batch}, which the group does not hold`)
+  }
+  for (const [batch, done] of group.done) {
+    const value = topic.batches.get(batch)
+    if (!value) say(`${group.ref}: done knows ${batch}, which is not stored`)
+    else if (done.length !== value.readUInt16LE(2) || !/^[01]+$/.test(done))
+      say(`${group.ref}: done of ${batch} is ${done}`)
+  }
+  checkSessions(group, say)
+}
+
+function checkSessions(group: GroupSnapshot, say: (what: string) => void): void {
+  const live = new Set(group.live.map(({ member }) => member))
+  for (const [session, { fields }] of group.sessions) {
+    if (fields.size === 0) say(`${group.ref}: ${session} has leases but no session`)
+    if (!live.has(session) && !group.expired.includes(session))
+      say(`${group.ref}: ${session} is neither live nor expired`)
+  }
+  for (const session of live) {
+    if (!group.sessions.get(session)?.fields.size) say(`${group.ref}: ${session} is live but has no session`)
+    if (group.expired.includes(session)) say(`${group.ref}: ${session} is live and expired`)
+  }
+  if (new Set(group.expired).size !== group.expired.length) say(`${group.ref}: a session is expired twice`)
+  for (const { member } of group.waiting) if (!live.has(member)) say(`${group.ref}: ${member} waits but is not live`)
+}
+
+function checkRange(topic: TopicSnapshot, range: Range, where: string, say: (what: string) => void): void {
+  const value = topic.batches.get(range.batch)
+  if (!value) {
+    say(`${where} holds ${range.batch}, which is not stored`)
+    return
+  }
+  const count = value.readUInt16LE(2)
+  if (range.total !== count) say(`${where} says that ${range.batch} has ${range.total}, it has ${count}`)
+  if (range.count < 1 || range.from + range.count > count)
+    say(`${where} holds ${range.from}+${range.count} of ${range.batch}, which has ${count}`)
+}
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0)
+}

@@ -1,0 +1,252 @@
+/** Reads everything that a namespace keeps in Redis, in one script so that it is one moment, and names its parts as docs/data-model.md does. */
+import type { Redis } from 'ioredis'
+
+/** Messages `from` .. `from + count - 1` of a batch of `total`. */
+export interface Range {
+  readonly from: number
+  readonly count: number
+  readonly total: number
+  readonly batch: string
+}
+export interface Scored<T> {
+  readonly member: T
+  readonly score: number
+}
+export interface Sequenced {
+  readonly seq: string
+  readonly range: Range
+}
+export interface Failure {
+  readonly attempts: number
+  readonly crashes: number
+  readonly reason: string
+  readonly error: string
+}
+export interface SessionSnapshot {
+  readonly fields: Map<string, string>
+  readonly leases: Map<number, Range>
+}
+export interface GroupSnapshot {
+  readonly name: string
+  /** `<group>@<generation>` */
+  readonly ref: string
+  readonly ready: Range[]
+  readonly suspects: Range[]
+  readonly retry: Scored<Sequenced>[]
+  readonly dead: Scored<string>[]
+  readonly failures: Map<string, Failure>
+  readonly done: Map<string, string>
+  readonly live: Scored<string>[]
+  readonly sessions: Map<string, SessionSnapshot>
+  readonly expired: string[]
+  readonly waiting: Scored<string>[]
+  readonly state: Map<string, string>
+}
+export interface TopicSnapshot {
+  readonly topic: string
+  readonly meta: Map<string, string>
+  /** Batch id -> bytes. */
+  readonly batches: Map<string, Buffer>
+  /** Batches stored as strings of their own. */
+  readonly large: Set<string>
+  readonly pending: Map<string, number>
+  readonly generations: Map<string, string>
+  readonly unclaimed: Range[]
+  readonly scheduled: Scored<Sequenced>[]
+  readonly producers: Map<string, string>
+  readonly outcomes: Map<string, Map<string, string>>
+  readonly outbox: Map<string, string>
+  readonly outboxes: Map<string, Buffer[]>
+  readonly groups: Map<string, GroupSnapshot>
+  /** Keys that docs/data-model.md does not know. */
+  readonly unknown: string[]
+  /** Keys that may not stay when the topic is idle. */
+  readonly leftovers: string[]
+}
+
+const READ_ALL = `
+local out = {}
+for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
+  local type = redis.call('TYPE', key).ok
+  local value
+  if type == 'string' then value = { redis.call('GET', key) }
+  elseif type == 'hash' then value = redis.call('HGETALL', key)
+  elseif type == 'list' then value = redis.call('LRANGE', key, 0, -1)
+  elseif type == 'zset' then value = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+  else value = redis.call('SMEMBERS', key) end
+  out[#out + 1] = { key, type, value }
+end
+return out`
+
+type RawKey = [name: Buffer, type: Buffer, value: Buffer[]]
+
+/** Every key with its content, as text that can be compared: for tests that ask whether anything changed. */
+export async function readRaw(redis: Redis, pattern: string): Promise<Map<string, string>> {
+  const keys = (await redis.callBuffer('EVAL', READ_ALL, 0, pattern)) as unknown as RawKey[]
+  return new Map(
+    keys
+      .map(([name, type, value]): [string, string] => {
+        const parts = value.map((part) => part.toString('latin1'))
+        const pairs = parts.flatMap((part, i) => (i % 2 ? [] : [`${part}=${parts[i + 1]}`]))
+        return [name.toString(), `${type} ${JSON.stringify(String(type) === 'hash' ? pairs.sort() : parts)}`]
+      })
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+  )
+}
+
+/** All topics of a namespace but the registry. */
+export async function readNamespace(redis: Redis, namespace: string): Promise<TopicSnapshot[]> {
+  const keys = (await redis.callBuffer('EVAL', READ_ALL, 0, `${namespace}:*`)) as unknown as RawKey[]
+  const byTopic = new Map<string, RawKey[]>()
+  for (const key of keys) {
+    const topic = /:\{(.*?)\}:/.exec(key[0].toString())?.[1]
+    if (topic === '$bus') continue
+    byTopic.set(topic ?? '', [...(byTopic.get(topic ?? '') ?? []), key])
+  }
+  return [...byTopic].map(([topic, keys]) => interpret(topic, `${namespace}:{${topic}}:`, keys))
+}
+
+export async function readTopic(redis: Redis, namespace: string, topic: string): Promise<TopicSnapshot> {
+  const prefix = `${namespace}:{${topic}}:`
+  const pattern = prefix.replaceAll(/[[\]?*\\]/g, '\\$&')
+  const keys = (await redis.callBuffer('EVAL', READ_ALL, 0, `${pattern}*`)) as unknown as RawKey[]
+  return interpret(topic, prefix, keys)
+}
+
+export function parseRange(text: string): Range {
+  const match = /^(\d+),(\d+),(\d+),(.+)$/s.exec(text)
+  if (!match) throw new Error(`not a range: ${text}`)
+  return { from: Number(match[1]), count: Number(match[2]), total: Number(match[3]), batch: match[4] as string }
+}
+
+function parseSequenced(text: string): Sequenced {
+  if (!/^\d{14}/.test(text)) throw new Error(`no sequence of 14 digits: ${text}`)
+  return { seq: text.slice(0, 14), range: parseRange(text.slice(14)) }
+}
+
+function parseFailure(text: string): Failure {
+  const match = /^(\d+) (\d+) (\S+) (.*)$/s.exec(text) ?? /^(\d+) (\d+)()()/.exec(text)
+  if (!match) throw new Error(`not a failure: ${text}`)
+  return {
+    attempts: Number(match[1]),
+    crashes: Number(match[2]),
+    reason: match[3] as string,
+    error: match[4] as string,
+  }
+}
+
+/** The keys that an idle topic keeps. */
+const STAYS = /^(meta|groups|p:[^:]+(:o)?|[^:@]+@\d+:(state|sessions|session:.+|waiting))$/
+
+function interpret(topic: string, prefix: string, keys: RawKey[]): TopicSnapshot {
+  const snapshot: TopicSnapshot = {
+    topic,
+    meta: new Map(),
+    batches: new Map(),
+    large: new Set(),
+    pending: new Map(),
+    generations: new Map(),
+    unclaimed: [],
+    scheduled: [],
+    producers: new Map(),
+    outcomes: new Map(),
+    outbox: new Map(),
+    outboxes: new Map(),
+    groups: new Map(),
+    unknown: [],
+    leftovers: [],
+  }
+  for (const [key, , value] of keys) {
+    const name = key.toString().slice(prefix.length)
+    if (!STAYS.test(name)) snapshot.leftovers.push(name)
+    const inGroup = /^([^:@]+@\d+):(.*)$/s.exec(name)
+    const known = inGroup
+      ? readGroupKey(groupOf(snapshot, inGroup[1] as string), inGroup[2] as string, value)
+      : readTopicKey(snapshot, name, value)
+    if (!known) snapshot.unknown.push(name)
+  }
+  return snapshot
+}
+
+function groupOf(snapshot: TopicSnapshot, ref: string): GroupSnapshot {
+  let group = snapshot.groups.get(ref)
+  if (!group) {
+    group = {
+      name: ref.slice(0, ref.lastIndexOf('@')),
+      ref,
+      ready: [],
+      suspects: [],
+      retry: [],
+      dead: [],
+      failures: new Map(),
+      done: new Map(),
+      live: [],
+      sessions: new Map(),
+      expired: [],
+      waiting: [],
+      state: new Map(),
+    }
+    snapshot.groups.set(ref, group)
+  }
+  return group
+}
+
+function readTopicKey(topic: TopicSnapshot, name: string, value: Buffer[]): boolean {
+  const into = <T>(map: Map<string, T>, make: (raw: Buffer) => T) => {
+    for (const [field, raw] of pairs(value)) map.set(field.toString(), make(raw))
+  }
+  if (name === 'meta') into(topic.meta, String)
+  else if (name === 'batches') into(topic.batches, (raw) => raw)
+  else if (name === 'pending') into(topic.pending, Number)
+  else if (name === 'groups') into(topic.generations, String)
+  else if (name === 'unclaimed') topic.unclaimed.push(...value.map((raw) => parseRange(String(raw))))
+  else if (name === 'scheduled') topic.scheduled.push(...scored(value, parseSequenced))
+  else if (name === 'outbox') into(topic.outbox, String)
+  else if (name.startsWith('outbox:')) topic.outboxes.set(name.slice('outbox:'.length), value)
+  else if (name.startsWith('b:')) {
+    topic.batches.set(name.slice(2), value[0] as Buffer)
+    topic.large.add(name.slice(2))
+  } else if (/^p:[^:]+:o$/.test(name)) {
+    const outcomes = new Map<string, string>()
+    into(outcomes, String)
+    topic.outcomes.set(name.slice(2, -2), outcomes)
+  } else if (name.startsWith('p:')) topic.producers.set(name.slice(2), String(value[0]))
+  else return false
+  return true
+}
+
+function readGroupKey(group: GroupSnapshot, name: string, value: Buffer[]): boolean {
+  const ranges = () => value.map((raw) => parseRange(String(raw)))
+  const session = (id: string) => {
+    const known = group.sessions.get(id) ?? { fields: new Map(), leases: new Map() }
+    group.sessions.set(id, known)
+    return known
+  }
+  if (name === 'ready') group.ready.push(...ranges())
+  else if (name === 'suspects') group.suspects.push(...ranges())
+  else if (name === 'retry') group.retry.push(...scored(value, parseSequenced))
+  else if (name === 'dead') group.dead.push(...scored(value, (text) => text))
+  else if (name === 'failures')
+    for (const [id, raw] of pairs(value)) group.failures.set(String(id), parseFailure(String(raw)))
+  else if (name === 'done') for (const [id, raw] of pairs(value)) group.done.set(String(id), String(raw))
+  else if (name === 'sessions') group.live.push(...scored(value, (text) => text))
+  else if (name === 'expired') group.expired.push(...value.map(String))
+  else if (name === 'waiting') group.waiting.push(...scored(value, (text) => text))
+  else if (name === 'state') for (const [field, raw] of pairs(value)) group.state.set(String(field), String(raw))
+  else if (name.startsWith('session:'))
+    for (const [field, raw] of pairs(value))
+      session(name.slice('session:'.length)).fields.set(String(field), String(raw))
+  else if (name.startsWith('lease:'))
+    for (const [number, raw] of pairs(value))
+      session(name.slice('lease:'.length)).leases.set(Number(number), parseRange(String(raw)))
+  else return false
+  return true
+}
+
+function pairs(flat: Buffer[]): [Buffer, Buffer][] {
+  return flat.flatMap((field, i) => (i % 2 ? [] : [[field, flat[i + 1] as Buffer] as [Buffer, Buffer]]))
+}
+
+function scored<T>(flat: Buffer[], make: (text: string) => T): Scored<T>[] {
+  return pairs(flat).map(([member, score]) => ({ member: make(String(member)), score: Number(score) }))
+}

@@ -1,0 +1,75 @@
+/** The program of a worker process: one bus, one subscription, told over IPC what to do. Started by worker.ts. */
+import { createBus, type Plugin } from '@busway/bus'
+import { Gate } from './received.js'
+import type { Command, Report, WorkerSetup } from './worker-protocol.js'
+
+const setup: WorkerSetup = JSON.parse(process.env.BUSWAY_TEST_WORKER ?? '{}')
+const report = (what: Report) => void (process.connected && process.send?.(what))
+const released = new Gate()
+const finished = (error: unknown) => {
+  report({ event: 'failed', error: String(error) })
+  process.exit(1)
+}
+process.on('uncaughtException', finished)
+process.on('unhandledRejection', finished)
+// The test that started this process is gone, and so should it be.
+process.on('disconnect', () => process.exit(0))
+
+const reporter: Plugin<'reporter'> = {
+  name: 'reporter',
+  api: 1,
+  setup(scope) {
+    scope.observe('settled', ({ delivery, outcome, refused }) =>
+      report({ event: 'settled', id: delivery.message.id, outcome: outcome.kind, ...(refused && { refused }) }),
+    )
+  },
+}
+
+const bus = createBus({
+  service: 'worker',
+  redis: setup.redis,
+  namespace: setup.namespace,
+  logger: false,
+  plugins: [reporter],
+})
+bus.on('error', () => {})
+
+const subscription = bus.consume(
+  setup.topic,
+  async (message, context) => {
+    const { id, attempt, body } = message
+    report({ event: 'started', id, attempt, body })
+    context.signal.addEventListener('abort', () =>
+      report({ event: 'aborted', id, reason: codeOf(context.signal.reason) }),
+    )
+    try {
+      if (setup.behaviour === 'poison' && (body as { poison?: boolean }).poison) process.kill(process.pid, 'SIGKILL')
+      if (holds(body)) await released.opened
+      else if (setup.workMs) await new Promise((resolve) => setTimeout(resolve, setup.workMs))
+      if (setup.behaviour === 'stage') await context.publish(setup.outputTopic as string, body)
+      report({ event: 'ended', id })
+    } catch (error) {
+      report({ event: 'ended', id, error: codeOf(error) })
+      throw error
+    }
+  },
+  setup.consume,
+)
+subscription.ready.then(() => report({ event: 'ready' }), finished)
+
+process.on('message', async (command: Command) => {
+  if (command.do === 'release') released.open()
+  else {
+    await bus.close()
+    report({ event: 'closed' })
+    process.disconnect()
+  }
+})
+
+function holds(body: unknown): boolean {
+  return (setup.behaviour === 'hold' || setup.behaviour === 'stage') && (body as { hold?: boolean }).hold !== false
+}
+
+function codeOf(error: unknown): string {
+  return error && typeof error === 'object' && 'code' in error ? String(error.code) : String(error)
+}

@@ -1,0 +1,36 @@
+/** What a worker process and the test that started it say to each other over IPC. */
+
+/** What the worker's handler does with a message. */
+export type Behaviour =
+  /** Settles it at once. */
+  | 'ack'
+  /** Waits until the test says `release`, unless the body says `hold: false`, then settles it. */
+  | 'hold'
+  /** Waits likewise, then stages one publish to `outputTopic` with the message's body, and settles. */
+  | 'stage'
+  /** Kills its own process if the body says `poison: true`, else settles after `workMs`. */
+  | 'poison'
+
+export interface WorkerSetup {
+  readonly redis: string
+  readonly namespace: string
+  readonly topic: string
+  readonly behaviour: Behaviour
+  readonly outputTopic?: string
+  readonly workMs?: number
+  /** Options of `consume`: group, concurrency, lease, maxCrashes ... */
+  readonly consume?: Readonly<Record<string, unknown>>
+}
+
+export type Command = { readonly do: 'release' } | { readonly do: 'close' }
+
+export type Report =
+  | { readonly event: 'ready' }
+  | { readonly event: 'started'; readonly id: string; readonly attempt: number; readonly body: unknown }
+  /** The handler returned or threw. */
+  | { readonly event: 'ended'; readonly id: string; readonly error?: string }
+  | { readonly event: 'aborted'; readonly id: string; readonly reason: string }
+  /** As the observer `settled` was told. */
+  | { readonly event: 'settled'; readonly id: string; readonly outcome: string; readonly refused?: string }
+  | { readonly event: 'closed' }
+  | { readonly event: 'failed'; readonly error: string }
