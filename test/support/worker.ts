@@ -24,6 +24,10 @@ export class Worker {
   get ended(): Promise<void> {
     return deadline(this.#ended, undefined, () => 'the end of a worker')
   }
+  /** The same without a bound. */
+  get exited(): Promise<void> {
+    return this.#ended
+  }
   get running(): boolean {
     return this.#process.exitCode === null && this.#process.signalCode === null
   }

@@ -1,0 +1,101 @@
+import { expect } from 'chai'
+import { Received } from '../support/received.js'
+import { namespaceIsClean, world } from '../support/world.js'
+
+const numbers = (count: number, from = 0) => Array.from({ length: count }, (_, i) => i + from)
+
+describe('a connection that drops', function () {
+  this.timeout(60_000)
+  const w = world()
+  const faults = [
+    ['with the reply in flight', 'cutAtReply'],
+    ['with the request in flight', 'cutAtRequest'],
+  ] as const
+
+  for (const [when, fault] of faults) {
+    it(`${when} of a publish: no duplicate, no loss, nothing overtaken`, async () => {
+      const proxy = await w.proxy()
+      const publisher = w.bus({ redis: proxy.url })
+      const consumer = w.bus()
+      const received = new Received<number>()
+      await consumer.consume('orders.paid', ({ body }) => received.add(body as number), { concurrency: 1 }).ready
+      await publisher.publish('orders.paid', 0)
+      let n = 1
+      for (const _ of numbers(10)) {
+        const dropped = proxy[fault]()
+        const receipts = numbers(30).map(() => publisher.publish('orders.paid', n++))
+        await dropped
+        const during = numbers(30).map(() => publisher.publish('orders.paid', n++))
+        await Promise.all([...receipts, ...during])
+      }
+      expect(await received.count(n)).to.deep.equal(numbers(n))
+      await Promise.all([publisher.close(), consumer.close()])
+      expect(received.items).to.have.length(n)
+      await namespaceIsClean(w.redis, w.namespace)
+    })
+
+    it(`${when} of a publish with ids of its own: accepted, not a duplicate of itself`, async () => {
+      const proxy = await w.proxy()
+      const publisher = w.bus({ redis: proxy.url })
+      await publisher.publish('orders.paid', 0)
+      const dropped = proxy[fault]()
+      const receipt = publisher.publish('orders.paid', 1, { id: 'order-1' })
+      await dropped
+      expect(await receipt).to.deep.equal({ id: 'order-1', topic: 'orders.paid', status: 'accepted' })
+      const again = proxy[fault]()
+      const repeated = publisher.publish('orders.paid', 2, { id: 'order-1' })
+      await again
+      expect((await repeated).status).to.equal('duplicate')
+    })
+
+    it(`${when} of a settle: nothing runs twice, nothing is left, and what it publishes arrives once`, async () => {
+      const proxy = await w.proxy()
+      const consumer = w.bus({ redis: proxy.url })
+      const publisher = w.bus()
+      const outputs = new Received<number>()
+      const runs = new Received<number>()
+      const drops: Promise<void>[] = []
+      await w.bus().consume('invoices.wanted', ({ body }) => outputs.add(body as number)).ready
+      await consumer.consume(
+        'orders.paid',
+        async ({ body }, context) => {
+          await context.publish('invoices.wanted', body)
+          // The next script that this connection carries has the settle of this message or of one just before.
+          if ((body as number) % 40 === 20) drops.push(proxy[fault]())
+          runs.add(body as number)
+        },
+        { concurrency: 4, lease: '20s' },
+      ).ready
+      for (const n of numbers(400)) await publisher.publish('orders.paid', n)
+      await outputs.count(400)
+      await Promise.all(drops)
+      await consumer.close()
+      expect([...outputs.items].sort((a, b) => a - b)).to.deep.equal(numbers(400))
+      // Known to be settled or known not to be: a dropped connection is no reason to run anything again.
+      expect([...runs.items].sort((a, b) => a - b)).to.deep.equal(numbers(400))
+      await publisher.close()
+      await namespaceIsClean(w.redis, w.namespace)
+    })
+  }
+
+  it('with the reply of a fetch in flight: what it fetched runs once', async () => {
+    const proxy = await w.proxy()
+    const publisher = w.bus()
+    const consumer = w.bus({ redis: proxy.url })
+    const runs = new Received<number>()
+    await consumer.consume('orders.paid', ({ body }) => runs.add(body as number), { lease: '20s' }).ready
+    for (const round of numbers(5)) {
+      const dropped = proxy.cutAtReply()
+      await publisher.publishBatch(
+        'orders.paid',
+        numbers(20, round * 20).map((body) => ({ body })),
+      )
+      await dropped
+      await runs.count((round + 1) * 20)
+    }
+    await consumer.close()
+    expect([...runs.items].sort((a, b) => a - b)).to.deep.equal(numbers(100))
+    await publisher.close()
+    await namespaceIsClean(w.redis, w.namespace)
+  })
+})
