@@ -1,0 +1,113 @@
+/** Whether the server that answered can be used: what INFO says, judged once per connection. */
+import { BuswayError } from '../errors/busway-error.js'
+import { isRedisFailure } from '../errors/redis-failure.js'
+import type { Link } from './link.js'
+
+export interface ServerFacts {
+  /** As INFO tells it, such as `7.0.15`. */
+  readonly version: string
+  /** Something to tell the operator, though it works. */
+  readonly warning: string | undefined
+}
+
+/** Rejects with REDIS_TOO_OLD, REDIS_REFUSED, REDIS_UNAVAILABLE, REDIS_FAILED or CONFIG_INVALID. */
+export async function inspectServer(link: Link, address: string): Promise<ServerFacts> {
+  let raw: unknown
+  try {
+    raw = await link.call('INFO', [])
+  } catch (error) {
+    // Without INFO the server may still be right: its scripts will tell.
+    if (isRedisFailure(error) && error.reply === 'NOPERM') {
+      return {
+        version: '6.2.0',
+        warning: `Redis at ${address} does not permit INFO, so its version and eviction policy cannot be checked. Permit it to this user: ACL SETUSER <user> +info`,
+      }
+    }
+    throw refusal(error, address)
+  }
+  const info = parseInfo(String(raw))
+  const version = info.get('redis_version')
+  if (version === undefined) throw notRedis(address, undefined)
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  if (major < 6 || (major === 6 && minor < 2)) {
+    throw new BuswayError(
+      'REDIS_TOO_OLD',
+      `Redis at ${address} is version ${version}. Busway needs 6.2 or newer, or Valkey: upgrade it.`,
+    )
+  }
+  if (info.get('loading') === '1') {
+    throw new BuswayError('REDIS_UNAVAILABLE', `Redis at ${address} is loading its data; trying again until it has.`)
+  }
+  if (info.get('role') === 'slave') {
+    const primary = `${info.get('master_host')}:${info.get('master_port')}`
+    throw new BuswayError(
+      'REDIS_REFUSED',
+      `Redis at ${address} is a replica and read-only. Connect to its primary, ${primary}.`,
+      { details: { primary } },
+    )
+  }
+  return { version, warning: evictionWarning(info, address) }
+}
+
+/** A server that evicts could drop messages that were accepted. */
+function evictionWarning(info: ReadonlyMap<string, string>, address: string): string | undefined {
+  const policy = info.get('maxmemory_policy')
+  if (policy === undefined || policy === 'noeviction') return undefined
+  const advice =
+    "Set it: CONFIG SET maxmemory-policy noeviction (and in redis.conf), or the same in your provider's settings."
+  if (info.get('maxmemory') !== '0') {
+    throw new BuswayError(
+      'CONFIG_INVALID',
+      `Redis at ${address} may evict messages: its maxmemory-policy is ${policy}, it must be noeviction. ${advice}`,
+      { details: { policy } },
+    )
+  }
+  return `Redis at ${address} has the maxmemory-policy ${policy}, so it would evict messages as soon as a maxmemory is set. ${advice}`
+}
+
+function parseInfo(text: string): Map<string, string> {
+  const info = new Map<string, string>()
+  for (const line of text.split('\r\n')) {
+    const colon = line.indexOf(':')
+    if (colon > 0) info.set(line.slice(0, colon), line.slice(colon + 1))
+  }
+  return info
+}
+
+/** What a failed connection or preparation means to the user. Errors of the network are left as they are: trying again may help. */
+export function refusal(error: unknown, address: string): Error {
+  if (!(error instanceof Error)) return new Error(String(error))
+  const { message } = error
+  const code = isRedisFailure(error) ? error.reply : undefined
+  if (code === 'NOAUTH' || /\bNOAUTH\b/.test(message)) {
+    return new BuswayError(
+      'REDIS_REFUSED',
+      `Redis at ${address} needs a password. Put it into the address, redis://:password@host:port, or into the option redis: { username, password }.`,
+      { cause: error },
+    )
+  }
+  if (/WRONGPASS|invalid password|invalid username-password/i.test(message)) {
+    return new BuswayError(
+      'REDIS_REFUSED',
+      `Redis at ${address} does not accept this user and password. Correct them in the address or the option redis.`,
+      { cause: error },
+    )
+  }
+  if (code === 'NOPERM' || /^NOPERM\b/.test(message)) {
+    return new BuswayError(
+      'REDIS_REFUSED',
+      `Redis at ${address} does not permit this user what the bus needs (${message}). Permit it with ACL SETUSER: the namespace's keys and channels, +@all -@dangerous +info.`,
+      { cause: error },
+    )
+  }
+  if (/unknown command/i.test(message)) return notRedis(address, error)
+  if (/protocol error|unknown (?:RESP )?type|Please report this/i.test(message)) return notRedis(address, error)
+  return error
+}
+
+const notRedis = (address: string, cause: unknown): BuswayError =>
+  new BuswayError(
+    'REDIS_FAILED',
+    `What answers at ${address} is not Redis, or not one that Busway can use. Check the address.`,
+    { cause },
+  )

@@ -1,0 +1,133 @@
+/** The subscribed connection: wake-ups for this bus' sessions. Connected with the first subscription. */
+import type { BuswayError } from '../errors/busway-error.js'
+import type { Wakes } from '../seams.js'
+import { randomId } from '../wire/ids.js'
+import type { RedisAddress } from './address.js'
+import { Connection } from './connection.js'
+import type { Link } from './link.js'
+import { refusal } from './server.js'
+
+export interface WakesSettings {
+  readonly address: RedisAddress
+  readonly namespace: string
+  readonly name: string
+  readonly hangMs: number
+  readonly onDown: (error: Error, problem: BuswayError | undefined) => void
+}
+
+type Listener = (payload: string) => void
+
+interface Channel {
+  readonly listeners: Set<Listener>
+  /** Settles with Redis' confirmation, on whatever link. */
+  confirmed: Promise<unknown>
+  /** That is subscribed to it. */
+  link?: Link
+}
+
+/** Channels a SUBSCRIBE names, so that ten thousand topics are no single huge command. */
+const chunk = 500
+
+export class WakeSubscriber implements Wakes {
+  readonly busId = randomId()
+  readonly #settings: WakesSettings
+  readonly #connection: Connection
+  readonly #channels = new Map<string, Channel>()
+  readonly #back = new Set<() => void>()
+  #wasUp = false
+  #pings: NodeJS.Timeout | undefined
+
+  constructor(settings: WakesSettings) {
+    this.#settings = settings
+    this.#connection = new Connection({
+      address: settings.address,
+      name: settings.name,
+      hangMs: settings.hangMs,
+      prepare: (link) => this.#prepare(link),
+      onUp: () => {
+        if (this.#wasUp) for (const listener of this.#back) listener()
+        this.#wasUp = true
+      },
+      onDown: settings.onDown,
+    })
+  }
+
+  async subscribe(topic: string, listener: Listener): Promise<() => void> {
+    const name = `${this.#settings.namespace}:{${topic}}:wake:${this.busId}`
+    let channel = this.#channels.get(name)
+    if (channel === undefined) {
+      channel = { listeners: new Set(), confirmed: Promise.resolve() }
+      this.#channels.set(name, channel)
+      // What subscribes keeps the program running.
+      this.#connection.hold()
+      channel.confirmed = this.#confirm(name, channel)
+      channel.confirmed.catch(() => undefined)
+    }
+    channel.listeners.add(listener)
+    const mine = channel
+    const leave = (): void => this.#leave(name, mine, listener)
+    try {
+      await channel.confirmed
+    } catch (error) {
+      leave()
+      throw error
+    }
+    return leave
+  }
+
+  onBack(listener: () => void): () => void {
+    this.#back.add(listener)
+    return () => this.#back.delete(listener)
+  }
+
+  close(): void {
+    clearInterval(this.#pings)
+    this.#connection.close()
+  }
+
+  /** Until the link that is up is subscribed, by this or by its own preparation. */
+  async #confirm(name: string, channel: Channel): Promise<void> {
+    for (;;) {
+      await this.#connection.usable()
+      const { link } = this.#connection
+      if (link === undefined) continue
+      if (channel.link === link) return
+      try {
+        await link.subscribe([name])
+        channel.link = link
+      } catch {
+        // The link went: the next one is waited for.
+      }
+    }
+  }
+
+  #leave(name: string, channel: Channel, listener: Listener): void {
+    if (!channel.listeners.delete(listener) || channel.listeners.size > 0 || this.#channels.get(name) !== channel)
+      return
+    this.#channels.delete(name)
+    this.#connection.link?.unsubscribe([name]).catch(() => undefined)
+    this.#connection.release()
+  }
+
+  async #prepare(link: Link): Promise<void> {
+    link.onMessage((name, payload) => {
+      const channel = this.#channels.get(name)
+      if (channel !== undefined) for (const listener of channel.listeners) listener(payload)
+    })
+    try {
+      await link.call('PING', [])
+      const channels = [...this.#channels]
+      for (let i = 0; i < channels.length; i += chunk) {
+        const some = channels.slice(i, i + chunk)
+        await link.subscribe(some.map(([name]) => name))
+        for (const [, channel] of some) channel.link = link
+      }
+    } catch (error) {
+      throw refusal(error, this.#settings.address.text)
+    }
+    // Nothing is asked on this socket: without pings a hung one would never be noticed.
+    clearInterval(this.#pings)
+    this.#pings = setInterval(() => void link.call('PING', []).catch(() => undefined), this.#settings.hangMs / 2)
+    this.#pings.unref()
+  }
+}
