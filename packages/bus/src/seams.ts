@@ -10,6 +10,7 @@
  */
 import type { Script, ScriptName, StagedPublish } from '@busway/lua'
 import type { BusEvents, ConsumeContext, Logger, Message, Subscription } from './api/index.js'
+import type { BuswayError } from './errors/index.js'
 import type { Delivery, Encoded, Events, GuardArgs, Outcome, Outgoing, PublishBatch, Receipt } from './api/index.js'
 
 /** Why a script's reply is missing. What may be concluded from it is the whole point. */
@@ -35,12 +36,14 @@ export interface ScriptRunner {
   run<Request, Reply>(script: Script<Request, Reply>, topic: string, request: Request): Promise<Reply>
   /** Tries again after transport failures and refusals until `timeoutMs` has passed; for scripts that may run twice. Rejects with a BuswayError. */
   runRepeatable<Request, Reply>(script: Script<Request, Reply>, topic: string, request: Request, timeoutMs?: number): Promise<Reply>
-  /** A plugin's own script, by name; `keys` are full names after meta and never. */
+  /** A plugin's own script, by name; `keys` follow meta and never, given relative to the topic's prefix. It may run twice if a connection fails. */
   runPlugin(name: string, topic: string, keys: readonly string[], args: GuardArgs): Promise<unknown>
   /** Resolves when the connection is usable (scripts loaded); at once if it is. Rejects when the runner is closed. */
   usable(signal?: AbortSignal): Promise<void>
   /** After NOSCRIPT: loads the scripts again. Single-flight. */
   reload(): Promise<void>
+  /** The server answers and cannot be used as it is (password, version, configuration): what to tell whoever waits. It is tried again all the same. */
+  readonly problem: BuswayError | undefined
   /** Redis' clock, milliseconds, from the last reply's time and the monotonic clock. */
   now(): number
   /** Told by whoever reads `nowMs` off a reply. */

@@ -102,7 +102,7 @@ export class Runner implements ScriptRunner {
     return this.#repeat(() => this.run(script, topic, request), timeoutMs)
   }
 
-  /** `keys` are full names. The script may run twice if a connection fails. */
+  /** `keys` are relative to the topic's prefix. The script may run twice if a connection fails. */
   runPlugin(name: string, topic: string, keys: readonly string[], args: GuardArgs): Promise<unknown> {
     const prefix = `${this.#settings.namespace}:{${topic}}:`
     const { sha } = this.#scripts.plugin(name)
@@ -111,7 +111,7 @@ export class Runner implements ScriptRunner {
       String(keys.length + 2),
       `${prefix}meta`,
       `${prefix}never`,
-      ...keys,
+      ...keys.map((key) => prefix + key),
       ...args.map(sendable),
     ]
     return this.#repeat(() => this.#connection.call('EVALSHA', [...all]))
@@ -180,10 +180,6 @@ export class Runner implements ScriptRunner {
       this.#reloading = undefined
     })
     return this.#reloading
-  }
-
-  guardKeys(stage: 'publish' | 'fetch' | 'settle', topic: string, group?: string): readonly (readonly string[])[] {
-    return this.#scripts.set.guardKeys(stage, topic, group)
   }
 
   now(): number {
