@@ -1,6 +1,5 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   describeRedis,
@@ -9,6 +8,8 @@ import {
   RedisNotFoundError,
   type RedisServer,
   startRedis,
+  type TemporaryFolder,
+  temporaryFolder,
 } from '@busway/testing'
 import { expect } from 'chai'
 import { standIn } from './stand-in.js'
@@ -16,11 +17,13 @@ import { standIn } from './stand-in.js'
 const quiet = { onProgress: () => {} }
 
 describe('finding Redis', () => {
+  let temporary: TemporaryFolder
   let folder: string
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'busway-find-'))
+    temporary = await temporaryFolder()
+    folder = temporary.path
   })
-  after(() => rm(folder, { recursive: true, force: true }))
+  after(() => temporary.remove())
 
   const forced = (source: string, env: NodeJS.ProcessEnv = {}): Promise<FoundRedis> =>
     findRedis({ ...quiet, env: { ...process.env, ...env, BUSWAY_REDIS_SOURCE: source } })

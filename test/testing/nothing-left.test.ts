@@ -1,9 +1,8 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readdir } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
+import { temporaryFolder } from '@busway/testing'
 import { expect } from 'chai'
 import { untilGone } from './left-behind.js'
 
@@ -91,7 +90,8 @@ describe('a program that started a private Redis leaves no process and no folder
   })
 
   it('when the server does not start, at once', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'busway-left-'))
+    await using temporary = await temporaryFolder()
+    const folder = temporary.path
     const script = `
 import { readdirSync } from 'node:fs'
 import { startRedis } from '@busway/testing'
@@ -100,11 +100,11 @@ console.log(JSON.stringify(readdirSync(process.env.TMPDIR)))`
     const env = { ...process.env, TMPDIR: folder }
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], { env })
     expect(stdout).to.match(/ended with code 1 before it was ready:\n\[\]\n$/)
-    await rm(folder, { recursive: true })
   })
 
   it('on SIGKILL at any moment of its start', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'busway-left-'))
+    await using temporary = await temporaryFolder()
+    const folder = temporary.path
     const args = ['--input-type=module', '--eval', `${START}${STAY}`]
     const env = { ...process.env, TMPDIR: folder }
     const whenUp = await timeToStart(args, env)
@@ -115,7 +115,6 @@ console.log(JSON.stringify(readdirSync(process.env.TMPDIR)))`
       await new Promise((resolve) => child.on('exit', resolve))
     }
     await untilEmpty(folder)
-    await rm(folder, { recursive: true })
   })
 })
 

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { findRedis, type RedisServer, startRedis } from '@busway/testing'
+import { findRedis, type RedisServer, startRedis, temporaryFolder } from '@busway/testing'
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
 import { isAlive, untilGone } from './left-behind.js'
@@ -78,6 +77,7 @@ describe('a private Redis', () => {
       return text
     })
     const impatient = new Redis(server.url, { commandTimeout: 200, maxRetriesPerRequest: 0 })
+    impatient.on('error', () => {})
     expect(await impatient.ping().catch((error: Error) => error.message)).to.equal('Command timed out')
     impatient.disconnect()
     expect(answered).to.equal(false)
@@ -102,7 +102,8 @@ describe('a private Redis', () => {
   })
 
   it('runs in docker: here in a stand-in for its client, which starts the container as a process', async function () {
-    const folder = await mkdtemp(join(tmpdir(), 'busway-docker-'))
+    await using temporary = await temporaryFolder()
+    const folder = temporary.path
     const local = await findRedis({ sources: ['path', 'cache', 'apt'] })
     if (local.source === 'url') return this.skip()
     const { path } = await standIn(folder, 'bin', 'docker', dockerClient(local.command, folder))
@@ -119,12 +120,11 @@ describe('a private Redis', () => {
       await server.kill()
       await server.restart()
       expect(await read(server)).to.equal('x')
-      expect(await calls()).to.match(/^pause busway-redis-\w+\nunpause busway-redis-\w+\nkill busway-redis-\w+\n/m)
+      expect(await calls()).to.match(/^pause busway-\w+\nunpause busway-\w+\nkill busway-\w+\n/m)
     } finally {
       await server.stop()
     }
     await untilGone({ pid, dir })
-    await rm(folder, { recursive: true })
   })
 })
 

@@ -35,7 +35,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 function carryOut(request: WatchRequest): { folder?: string; pid?: number } {
   switch (request.do) {
     case 'make-folder': {
-      const folder = mkdtempSync(join(tmpdir(), 'busway-redis-'))
+      const folder = mkdtempSync(join(tmpdir(), 'busway-'))
       folders.add(folder)
       return { folder }
     }
