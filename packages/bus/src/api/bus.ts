@@ -55,8 +55,8 @@ export interface BusEvents {
  * await bus.publish('orders.created', { id: '1' })
  */
 export interface BusCore<T extends object, P extends string> extends AsyncDisposable {
-  /** For the type checker only; never there at run time. */
-  readonly '~types'?: { topics: T; plugins: P }
+  /** For the type checker only; never there at run time. A bus with more plugins passes for one with fewer, not the other way round. */
+  readonly '~types'?: { readonly topics: T; readonly plugins: (name: P) => void }
   /** Adds a plugin, innermost so far, and gives the bus back, typed with what it adds. Throws `BUS_STARTED` after `ready`, `CONFIG_INVALID` for what is no plugin. */
   use<N extends string>(plugin: Plugin<N>): Bus<T, P | N>
   /**
@@ -120,10 +120,14 @@ export type Bus<T extends object = Record<string, unknown>, P extends string = n
 
 /** Any bus, where only its types matter. */
 export interface BusTypes {
-  readonly '~types'?: { topics: object; plugins: string }
+  readonly '~types'?: { readonly topics: object; readonly plugins: (name: never) => void }
 }
 
-type TypesOf<B extends BusTypes> = NonNullable<B['~types']>
+/** The topics of a bus: `BusTopics<typeof bus>`. */
+export type BusTopics<B extends BusTypes> = NonNullable<B['~types']>['topics']
+
+/** The names of a bus' plugins: `BusPlugins<typeof bus>`. */
+export type BusPlugins<B extends BusTypes> = Parameters<NonNullable<B['~types']>['plugins']>[0]
 
 /**
  * The type of a handler written apart from its `consume` call.
@@ -131,10 +135,10 @@ type TypesOf<B extends BusTypes> = NonNullable<B['~types']>
  * @example
  * export const onPaid: Handler<typeof bus, 'orders.paid'> = async (message, ctx) => { ctx.log.info(message.body.id) }
  */
-export type Handler<B extends BusTypes, K extends TopicPattern<TypesOf<B>['topics']>> = (
-  message: Message<TypesOf<B>['topics'], Matching<TypesOf<B>['topics'], K>>,
-  context: ConsumeContext<TypesOf<B>['topics'], TypesOf<B>['plugins']>,
-) => Result<TypesOf<B>['topics'][Matching<TypesOf<B>['topics'], K>]>
+export type Handler<B extends BusTypes, K extends TopicPattern<BusTopics<B>>> = (
+  message: Message<BusTopics<B>, Matching<BusTopics<B>, K>>,
+  context: ConsumeContext<BusTopics<B>, BusPlugins<B>>,
+) => Result<BusTopics<B>[Matching<BusTopics<B>, K>]>
 
 /** `createBus`: types follow from the topics and the plugins listed. Throws `CONFIG_INVALID` for what can be seen to be wrong before connecting. */
 export type CreateBus = <T extends object = Record<string, unknown>, const Plugins extends readonly Plugin[] = []>(

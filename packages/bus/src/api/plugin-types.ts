@@ -15,10 +15,16 @@ export interface PluginTypes<T extends object> extends Record<never, T> {}
 export type PluginPlace = 'bus' | 'publish' | 'consume' | 'context'
 
 /** All that the plugins named `P` add at one place. Plugins that say nothing add nothing. */
-export type Adds<T extends object, P extends string, Place extends PluginPlace> = Intersection<
-  P extends keyof PluginTypes<T> ? (PluginTypes<T>[P] extends { [K in Place]: infer Added } ? Added : unknown) : unknown
->
-
-type Intersection<Union> = (Union extends unknown ? (each: Union) => void : never) extends (all: infer All) => void
+export type Adds<T extends object, P extends string, Place extends PluginPlace> = (
+  P extends unknown
+    ? (each: Added<T, P, Place>) => void
+    : never
+) extends (all: infer All) => void
   ? All
   : never
+
+type Added<T extends object, P extends string, Place extends PluginPlace> = P extends keyof PluginTypes<T>
+  ? PluginTypes<T>[P] extends { [K in Place]: infer Addition }
+    ? Addition
+    : unknown
+  : unknown

@@ -1,0 +1,24 @@
+// Every line here is wrong, on purpose: the test fails if the checker lets one pass.
+import { type Bus, createBus, type Duration, defineTopics, type Handler, type Plugin, type } from '@busway/bus'
+
+const topics = defineTopics({
+  'orders.paid': type<{ id: string }>(),
+  'fares.quote': { body: type<string>(), reply: type<number>() },
+})
+const bus = createBus({ service: 'wrong', topics })
+
+bus.publish('orders.payed', { id: '1' })
+bus.publish('orders.paid', { id: 1 })
+bus.publish('orders.paid', { id: '1' }, { delay: '5 parsecs' })
+bus.publish('orders.paid', { id: '1' }, { dealy: '5s' })
+bus.publishBatch('orders.paid', [{ body: { id: 1 } }])
+bus.consume('invoices.*', () => {})
+bus.consume('orders.paid', (message) => message.body.total)
+bus.consume('fares.quote', () => 'nine')
+bus.consume('orders.paid', () => {}, { concurency: 5 })
+bus.use({ name: 'no-api', setup() {} })
+createBus({ topics })
+export const handler: Handler<typeof bus, 'orders.payed'> = () => {}
+export const duration: Duration = '5'
+export const plugin: Plugin<'p'> = { name: 'p', api: 1, setup: (scope) => scope.observe('settle', () => {}) }
+export const other: Bus<{ a: string }> = bus
