@@ -31,7 +31,7 @@ describe('a private Redis', () => {
       () => new Error('started'),
       (error: Error) => error,
     )
-    expect(error.message).to.match(/ended with code 1 before it was ready:[^]*no-such-option/)
+    expect(error.message).to.match(/ended with code 1 before it was ready:[\s\S]*no-such-option/)
   })
 
   it('is gone with its folder after stop, which may be called again', async () => {
