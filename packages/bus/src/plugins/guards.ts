@@ -1,6 +1,6 @@
 /** Guards as the kernel meets them: their TypeScript half registered by place and position, their Lua half for @busway/lua to compose. */
 import type { GuardLua, GuardStage } from '@busway/lua'
-import type { Delivery, Guard, GuardArgs, Logger, Outcome } from '../api/index.js'
+import type { Guard, GuardArgs } from '../api/index.js'
 import { BuswayError } from '../errors/index.js'
 import type { Pipeline, RegisteredFetchGuard, RegisteredPublishGuard, RegisteredSettleGuard } from '../seams.js'
 import type { Declared } from './declared.js'
@@ -28,7 +28,7 @@ export function checkGuard(plugin: string, guard: Guard, declared: readonly Guar
 }
 
 /** Each place's guards; a guard's position here is its number in requests and in the composed scripts. */
-export function registerGuards(plugins: readonly Declared[], log: Logger): Pipeline['guards'] {
+export function registerGuards(plugins: readonly Declared[]): Pipeline['guards'] {
   const publish: RegisteredPublishGuard[] = []
   const fetch: RegisteredFetchGuard[] = []
   const settle: RegisteredSettleGuard[] = []
@@ -45,7 +45,7 @@ export function registerGuards(plugins: readonly Declared[], log: Logger): Pipel
         case 'settle':
           settle.push({
             ...registered,
-            args: (delivery, outcome) => settleArgs(registered, guard.args.bind(guard), delivery, outcome, log),
+            args: (delivery, outcome) => checked(registered, guard.args(delivery, outcome)),
           })
       }
     }
@@ -73,25 +73,6 @@ const keysOf =
   (plugin: string, guard: Guard) =>
   (topic: string, group: string): string[] =>
     pluginKeys(plugin, guard.keys(topic, group))
-
-/** A message's way to its end must not fail on a plugin: then the guard is left out, and that is said. */
-function settleArgs(
-  guard: { readonly plugin: string; readonly name: string },
-  args: (delivery: Delivery, outcome: Outcome) => GuardArgs | undefined,
-  delivery: Delivery,
-  outcome: Outcome,
-  log: Logger,
-): GuardArgs | undefined {
-  try {
-    return checked(guard, delivery.settle.get(guard.name) ?? args(delivery, outcome))
-  } catch (error) {
-    log.error(
-      { err: error, plugin: guard.plugin, guard: guard.name },
-      'The arguments of a settle guard failed; it was left out',
-    )
-    return undefined
-  }
-}
 
 function checked(guard: { readonly plugin: string; readonly name: string }, args: unknown): GuardArgs | undefined {
   if (args === undefined) return undefined

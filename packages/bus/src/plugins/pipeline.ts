@@ -28,7 +28,7 @@ export function composePipeline(plugins: readonly Declared[], log: Logger, stric
       links((d) => d.batch),
       strict,
     ),
-    guards: registerGuards(plugins, log),
+    guards: registerGuards(plugins),
     listens: (event) => observers[event].length > 0,
     emit: (event, payload) => notify(observers[event], event, payload, log),
     checkOption(where, name, value) {
