@@ -211,7 +211,8 @@ function readTopicKey(topic: TopicSnapshot, name: string, value: Buffer[]): bool
     into(outcomes, String)
     topic.outcomes.set(name.slice(2, -2), outcomes)
   } else if (name.startsWith('p:')) topic.producers.set(name.slice(2), String(value[0]))
-  else return false
+  // A plugin's own: only the plugin knows what belongs there.
+  else return name.startsWith('x:')
   return true
 }
 
