@@ -1,6 +1,5 @@
 import { createBus, type Subscription } from '@busway/bus'
 import { tell, toldToStop } from './launcher/link.js'
-import { tellRunning } from './launcher/running-plugin.js'
 import { JournalFile } from './records/journal-file.js'
 import { journal } from './records/journal-plugin.js'
 import { settings } from './settings.js'
@@ -12,7 +11,7 @@ export function connect(service: string, file: JournalFile) {
     service,
     topics,
     namespace: settings.namespace(),
-    plugins: [journal(file), tellRunning()],
+    plugins: [journal(file)],
     logger: { level: 'warn' },
   })
 }

@@ -17,7 +17,10 @@ export const settings = {
 
 /** The environment of one process. */
 export type ServiceEnvironment = Partial<
-  Record<'BUSWAY_NAMESPACE' | 'PROCESS_NAME' | 'RUN_FOLDER' | 'SEED' | 'FLIGHTS' | 'FEED_MS' | 'GATEWAY_URL', string>
+  Record<
+    'REDIS_URL' | 'BUSWAY_NAMESPACE' | 'PROCESS_NAME' | 'RUN_FOLDER' | 'SEED' | 'FLIGHTS' | 'FEED_MS' | 'GATEWAY_URL',
+    string
+  >
 >
 
 function required(name: keyof ServiceEnvironment): string {

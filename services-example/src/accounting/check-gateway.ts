@@ -1,6 +1,6 @@
 import type { Judged } from './books.js'
 import type { Evidence, Expected } from './evidence.js'
-import { type Fault, faultAbout } from './fault.js'
+import { counted, type Fault, faultAbout } from './fault.js'
 
 /** The gateway, dead letters and redrive: the outside's view of what alerts did. */
 export function checkGateway(expected: Expected, evidence: Evidence, judged: readonly Judged[]): Fault[] {
@@ -55,7 +55,7 @@ export function checkGateway(expected: Expected, evidence: Evidence, judged: rea
       kind: 'unexplained',
       group: 'alerts',
       count: Math.abs(redriven - dead.size),
-      text: `unexplained in alerts: ${dead.size} dead letters, and ${redriven} redriven`,
+      text: `unexplained in alerts: ${counted(dead.size, 'dead letter')}, and ${redriven} redriven`,
     })
   return faults
 }

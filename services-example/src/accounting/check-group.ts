@@ -1,6 +1,6 @@
 import type { Judged } from './books.js'
 import type { Group, Left } from './evidence.js'
-import { type Fault, faultAbout } from './fault.js'
+import { counted, type Fault, faultAbout } from './fault.js'
 
 /** Each message published to a group was settled there once, by a run that is accounted for, and nothing is left. */
 export function checkGroup(
@@ -44,7 +44,7 @@ export function checkGroup(
       kind: 'lost',
       group,
       count: neverRun.length,
-      text: `lost in ${group}: ${neverRun.length} messages (${neverRun.slice(0, 5).join(', ')}) published and never run`,
+      text: `lost in ${group}: ${counted(neverRun.length, 'message')} (${neverRun.slice(0, 5).join(', ')}) published and never run`,
     })
   // The same from the bus' side: it must hold nothing of what the journals say is settled.
   if (left.unsettled > 0 || left.dead > 0)
@@ -52,7 +52,7 @@ export function checkGroup(
       kind: 'unexplained',
       group,
       count: left.unsettled + left.dead,
-      text: `unexplained in ${group}: at the end the bus still holds ${left.unsettled} messages and ${left.dead} dead letters`,
+      text: `unexplained in ${group}: at the end the bus still holds ${counted(left.unsettled, 'message')} and ${counted(left.dead, 'dead letter')}`,
     })
   return faults
 }

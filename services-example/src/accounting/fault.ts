@@ -29,3 +29,6 @@ export function faultAbout(
     { kind, ...(group && { group }), count: flights.length, text: `${kind} in ${group ?? 'feed'}: ${which} ${what}` },
   ]
 }
+
+/** `1 message`, `2 messages`. */
+export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const TICK_MS = 10
+const TICK_MS = 50
 /** Messages of one publish at most: an even flow, far below the bound of a batch. */
 const MOST_AT_ONCE = 250
 

@@ -1,7 +1,11 @@
 /** The flights of `vega-datasets`: delays of flights in the United States, as their Bureau of Transportation Statistics collects them. */
 import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
 import type { Flight } from '../topics.js'
 import { routesByDistance } from './routes.js'
+
+const require = createRequire(import.meta.url)
 
 export type Row = Omit<Flight, 'flight'>
 interface RowWithoutRoute {
@@ -36,7 +40,7 @@ async function completeRows(): Promise<Row[]> {
 }
 
 async function readRows<T>(size: number): Promise<T[]> {
-  const file = new URL(`../data/flights-${size / 1000}k.json`, import.meta.resolve('vega-datasets'))
+  const file = new URL(`../data/flights-${size / 1000}k.json`, pathToFileURL(require.resolve('vega-datasets')))
   return JSON.parse(await readFile(file, 'utf8')) as T[]
 }
 

@@ -1,115 +1,151 @@
-import type { Evidence, Expected, Group } from '../accounting/evidence.js'
+import type { Evidence, Expected } from '../accounting/evidence.js'
 import { GatewayClient } from '../gateway/client.js'
-import type { GatewayReport } from '../gateway/desk.js'
 import type { Options } from '../options.js'
 import { readJournals } from '../records/read-journals.js'
 import type { Crew } from './crew.js'
 import { deadFlights } from './dead-letters.js'
 import type { Display } from './display.js'
+import type { ServiceProcess } from './service-process.js'
 import { isDrained, type LauncherBus, type Snapshot, Stalled, Watch } from './watch.js'
 
-/** Two of each, so that consumers compete and a killed one's messages have somewhere to go. */
-const PROCESSES_EACH = 2
+/** Two processes of each, so that consumers compete and a killed one's messages have somewhere to go. */
+const CONSUMERS = ['ledger', 'ledger', 'delays', 'delays', 'alerts', 'alerts'] as const
 const STOP_WITHIN_MS = 10_000
-
-/** What a run came to, and what cut it short. */
-export interface Course {
-  evidence: Evidence
-  /** Why not everything came about, if so. */
-  stalled?: string
-}
 
 /** Everything a run is made of. */
 export interface Scene {
-  options: Options
-  expected: Expected
-  folder: string
-  crew: Crew
-  bus: LauncherBus
-  display: Display
+  readonly options: Options
+  readonly expected: Expected
+  /** The folder of the journals. */
+  readonly folder: string
+  readonly crew: Crew
+  readonly bus: LauncherBus
+  readonly display: Display
+}
+
+/** What a run came to. */
+export interface Outcome {
+  evidence: Evidence
+  /** Why it did not come to its end, if so: its books will say what is missing. */
+  stalled?: string
 }
 
 /**
  * One run:
  *
- * 1. the gateway and two processes of each consumer start;
- * 2. the feed publishes the flights;
- * 3. while it does, processes are killed and replaced;
- * 4. everything is handled, but for what the gateway refuses for good: dead letters;
- * 5. the gateway is repaired and the dead letters redriven;
- * 6. all processes end in an orderly way, and their journals are the evidence.
- *
- * A run that stalls goes on to 6: its books will say what is missing. Rejects when a process dies by itself, and with `signal`'s reason.
+ * 1. the gateway and the consumers start;
+ * 2. the feed publishes the flights, and while it does, processes are killed and replaced;
+ * 3. everything is handled, but for what the gateway refuses for good: dead letters;
+ * 4. the gateway is repaired and the dead letters are redriven;
+ * 5. all processes end in an orderly way, and their journals are the evidence.
  */
-export async function runCourse(
-  { options, expected, folder, crew, bus, display }: Scene,
-  signal: AbortSignal,
-): Promise<Course> {
-  const ended = AbortSignal.any([signal, crew.failure])
-  const inTime = <T>(promise: Promise<T>): Promise<T> => Promise.race([promise, rejection(ended)])
+export class Course {
+  readonly #scene: Scene
+  readonly #signal: AbortSignal
+  #gatewayUrl = ''
+  #deadLetters: number[] = []
+  #redriven = 0
 
-  const { url = '' } = await inTime(crew.start('gateway').ready)
-  const gateway = new GatewayClient(url)
-  const startConsumer = (service: Group) => crew.start(service, { GATEWAY_URL: url }).ready
-  await inTime(
-    Promise.all(
-      (['ledger', 'delays', 'alerts'] as const).flatMap((service) =>
-        Array.from({ length: PROCESSES_EACH }, () => startConsumer(service)),
-      ),
-    ),
-  )
-  const feed = crew.start('feed')
-  const watch = new Watch(
-    bus,
-    gateway,
-    () => feed.published,
-    (snapshot) => display.show(snapshot),
-  )
-
-  let deadLetters: number[] = []
-  let redriven = 0
-  let stalled: string | undefined
-  try {
-    for (const [i, service] of options.kill.entries()) {
-      const share = (i + 1) / (options.kill.length + 1)
-      await watch.until(`${service} loses a process`, ({ published }) => published >= share * options.flights, ended)
-      const victim = await crew.killOne(service)
-      display.note(
-        `${victim.name} (process ${victim.pid}) killed with SIGKILL while it ran ${victim.running}; another takes its place.`,
-      )
-      await inTime(startConsumer(service))
-    }
-
-    const alerted = ({ gateway, groups }: Snapshot) => gateway.accepted + groups.alerts.dead
-    await watch.until(
-      'all is handled',
-      (now) => now.published === options.flights && isDrained(now) && alerted(now) >= expected.alerts.size,
-      ended,
-    )
-
-    deadLetters = await deadFlights(bus)
-    await gateway.repair()
-    redriven = await bus.topic('airports.delayed').group('alerts').redrive('all')
-    display.note(`${deadLetters.length} dead letters; the gateway is repaired, ${redriven} redriven.`)
-    await watch.until('the dead letters are handled', (now) => isDrained(now) && now.groups.alerts.dead === 0, ended)
-  } catch (error) {
-    if (!(error instanceof Stalled)) throw error
-    stalled = error.message
+  /** `signal` interrupts it. */
+  constructor(scene: Scene, signal: AbortSignal) {
+    this.#scene = scene
+    this.#signal = AbortSignal.any([signal, scene.crew.failure])
   }
 
-  const { groups: left } = await watch.look()
-  const report: GatewayReport = await gateway.report()
-  const stuck = await crew.stop(STOP_WITHIN_MS)
-  if (stuck.length > 0)
-    throw new Error(`${stuck.join(', ')} did not end within ${STOP_WITHIN_MS / 1000} s of being asked to.`)
-  const evidence = { lines: readJournals(folder), killed: crew.killed, gateway: report, left, deadLetters, redriven }
-  return { evidence, ...(stalled && { stalled }) }
-}
+  /** Rejects when a process ends by itself, and when it is interrupted. */
+  async run(): Promise<Outcome> {
+    const gateway = await this.#startGateway()
+    await this.#inTime(Promise.all(CONSUMERS.map((service) => this.#startConsumer(service))))
+    const watch = this.#startFeed(gateway)
+    let stalled: string | undefined
+    try {
+      await this.#killAndReplace(watch)
+      await this.#handled(watch)
+      await this.#redrive(watch, gateway)
+    } catch (error) {
+      if (!(error instanceof Stalled)) throw error
+      stalled = error.message
+    }
+    const evidence = await this.#close(watch, gateway)
+    return { evidence, ...(stalled && { stalled }) }
+  }
 
-function rejection(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const fail = () => reject(signal.reason)
-    if (signal.aborted) fail()
-    else signal.addEventListener('abort', fail, { once: true })
-  })
+  async #startGateway(): Promise<GatewayClient> {
+    const { url = '' } = await this.#inTime(this.#scene.crew.start('gateway').ready)
+    this.#gatewayUrl = url
+    return new GatewayClient(url)
+  }
+
+  async #startConsumer(service: (typeof CONSUMERS)[number]): Promise<ServiceProcess> {
+    const started = this.#scene.crew.start(service, { GATEWAY_URL: this.#gatewayUrl })
+    await started.ready
+    return started
+  }
+
+  #startFeed(gateway: GatewayClient): Watch {
+    const { bus, crew, display } = this.#scene
+    const feed = crew.start('feed')
+    return new Watch({ bus, gateway, published: () => feed.published, show: (snapshot) => display.show(snapshot) })
+  }
+
+  async #killAndReplace(watch: Watch): Promise<void> {
+    const { options, crew, display } = this.#scene
+    for (const [i, service] of options.kill.entries()) {
+      const share = (i + 1) / (options.kill.length + 1)
+      const midRun = ({ published }: Snapshot) => published >= share * options.flights
+      await watch.until(`${service} is to lose a process`, midRun, this.#signal)
+      const { victim, unsettled } = await crew.killOne(service)
+      const successor = await this.#inTime(this.#startConsumer(service))
+      display.note(
+        `Killed ${victim.name} (process ${victim.pid}, SIGKILL) with ${unsettled} runs unsettled; ${successor.name} took its place.`,
+      )
+    }
+  }
+
+  async #handled(watch: Watch): Promise<void> {
+    const { options, expected } = this.#scene
+    // Alerts are still on their way when delays has settled its last flight: their number is known beforehand.
+    const handled = (now: Snapshot) =>
+      now.published === options.flights &&
+      isDrained(now) &&
+      now.gateway.accepted + now.groups.alerts.dead >= expected.alerts.size
+    await watch.until('everything is handled', handled, this.#signal)
+  }
+
+  async #redrive(watch: Watch, gateway: GatewayClient): Promise<void> {
+    const { bus, display } = this.#scene
+    this.#deadLetters = await deadFlights(bus)
+    await gateway.repair()
+    this.#redriven = await bus.topic('airports.delayed').group('alerts').redrive('all')
+    display.note(`${this.#deadLetters.length} dead letters: repaired the gateway and redrove ${this.#redriven}.`)
+    const handled = (now: Snapshot) => isDrained(now) && now.groups.alerts.dead === 0
+    await watch.until('the dead letters are handled', handled, this.#signal)
+  }
+
+  async #close(watch: Watch, gateway: GatewayClient): Promise<Evidence> {
+    const { crew, folder } = this.#scene
+    const { groups: left } = await watch.look()
+    const report = await gateway.report()
+    const stuck = await this.#inTime(crew.stop(STOP_WITHIN_MS))
+    if (stuck.length > 0)
+      throw new Error(`${stuck.join(', ')} did not end within ${STOP_WITHIN_MS / 1000} s of being asked to.`)
+    return {
+      lines: readJournals(folder),
+      killed: crew.killed,
+      gateway: report,
+      left,
+      deadLetters: this.#deadLetters,
+      redriven: this.#redriven,
+    }
+  }
+
+  /** The promise, unless the run is over before. */
+  #inTime<T>(promise: Promise<T>): Promise<T> {
+    const signal = this.#signal
+    const over = new Promise<never>((_, reject) => {
+      if (signal.aborted) reject(signal.reason)
+      else signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+    return Promise.race([promise, over])
+  }
 }

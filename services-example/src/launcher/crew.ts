@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import pretty from 'pino-pretty'
 import type { ServiceEnvironment } from '../settings.js'
+import { killInMidRun } from './kill-in-mid-run.js'
 import { type ServiceName, ServiceProcess } from './service-process.js'
 
-const BUSY_WITHIN_MS = 2_000
 const LAST_LINES = 20
 
 /** All processes of a run. */
@@ -25,17 +25,14 @@ export class Crew {
     return this.#failure.signal
   }
 
-  get alive(): number {
-    return this.#processes.filter(({ over }) => !over).length
-  }
-
   /** Starts one more process of a service. */
   start(service: ServiceName, env: ServiceEnvironment = {}): ServiceProcess {
     const number = this.#processes.filter((process) => process.service === service).length + 1
     const started = new ServiceProcess(service, `${service}-${number}`, this.#folder, { ...this.#env, ...env })
     this.#processes.push(started)
     started.ended.then(async ({ code, signal }) => {
-      if (started.expectedToEnd || code === 0) return
+      const finished = service === 'feed' && code === 0
+      if (started.expectedToEnd || finished) return
       const how = signal
         ? `was ended by ${signal}`
         : code === null
@@ -46,14 +43,12 @@ export class Crew {
     return started
   }
 
-  /** Kills a process of the service with SIGKILL, if it can be while it runs a handler. Gives its name and what it last said it ran. */
-  async killOne(service: ServiceName): Promise<ServiceProcess> {
+  /** Kills a process of the service with SIGKILL, in the middle of its work. */
+  async killOne(service: ServiceName): Promise<{ victim: ServiceProcess; unsettled: number }> {
     const victim = this.#processes.find((process) => process.service === service && !process.over)
     if (!victim) throw new Error(`No process of ${service} is left to be killed.`)
-    await victim.busy(BUSY_WITHIN_MS)
     this.killed.add(victim.name)
-    await victim.kill()
-    return victim
+    return { victim, unsettled: await killInMidRun(victim, this.#folder) }
   }
 
   /** Ends all of them; those that take longer than `withinMs` are killed. Gives the names of those. */

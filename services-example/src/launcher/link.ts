@@ -3,8 +3,7 @@
 /** From a service to the launcher. */
 export type Told =
   | { kind: 'ready'; url?: string }
-  /** Handlers that run now; every tenth of a second. */
-  | { kind: 'running'; count: number }
+  /** How many flights, so far. */
   | { kind: 'published'; count: number }
 
 /** Tells the launcher. Without one (a service run by hand), nothing. */

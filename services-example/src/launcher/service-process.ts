@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -27,8 +26,6 @@ export class ServiceProcess {
   readonly ended: Promise<End>
   /** What it last said it had published. */
   published = 0
-  /** What it last said it was running. */
-  running = 0
   /** Its end is no surprise. */
   expectedToEnd = false
   readonly #child: ChildProcess
@@ -47,7 +44,6 @@ export class ServiceProcess {
     this.ready = new Promise((resolve) => {
       this.#child.on('message', (told: Told) => {
         if (told.kind === 'ready') resolve(told)
-        else if (told.kind === 'running') this.running = told.count
         else this.published = told.count
       })
     })
@@ -69,15 +65,13 @@ export class ServiceProcess {
     return this.#over
   }
 
-  /** Resolves when it says that it is running something, or `withinMs` has passed. */
-  async busy(withinMs: number): Promise<void> {
-    const signal = AbortSignal.timeout(withinMs)
-    try {
-      do await once(this.#child, 'message', { signal })
-      while (this.running === 0)
-    } catch {
-      // It had its time: killed idle is killed too.
-    }
+  /** SIGSTOP: it goes no further until `resume` or `kill`. */
+  pause(): void {
+    this.#child.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#child.kill('SIGCONT')
   }
 
   /** SIGKILL: it gets no chance to finish or give back anything. */

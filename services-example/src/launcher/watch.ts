@@ -22,6 +22,14 @@ const LOOK_EVERY_MS = 100
 /** Longer than it takes until a killed process' messages are run again. */
 const STALLED_AFTER_MS = 20_000
 
+/** What a watch looks at, and who is shown what it sees. */
+export interface WatchOptions {
+  bus: LauncherBus
+  gateway: GatewayClient
+  published: () => number
+  show: (snapshot: Snapshot) => void
+}
+
 /** Looks at a run from outside: through the bus' numbers and the gateway's. */
 export class Watch {
   readonly #bus: LauncherBus
@@ -29,7 +37,7 @@ export class Watch {
   readonly #published: () => number
   readonly #show: (snapshot: Snapshot) => void
 
-  constructor(bus: LauncherBus, gateway: GatewayClient, published: () => number, show: (snapshot: Snapshot) => void) {
+  constructor({ bus, gateway, published, show }: WatchOptions) {
     this.#bus = bus
     this.#gateway = gateway
     this.#published = published

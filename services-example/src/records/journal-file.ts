@@ -1,7 +1,7 @@
 import { fdatasync, openSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { JournalLine } from './journal-line.js'
+import { journalPath } from './journal-path.js'
 
 const sync = promisify(fdatasync)
 
@@ -15,7 +15,7 @@ export class JournalFile {
   #next: Promise<void> | undefined
 
   constructor(folder: string, process: string) {
-    this.#descriptor = openSync(join(folder, `${process}.jsonl`), 'a')
+    this.#descriptor = openSync(journalPath(folder, process), 'a')
   }
 
   append(line: JournalLine): void {

@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { JournalLine } from './journal-line.js'
+import { EXTENSION, journalPath } from './journal-path.js'
 
 /** A line with the process that wrote it. */
 export interface Noted {
@@ -12,9 +13,9 @@ export interface Noted {
 
 /** All lines of all processes, one file after the other. */
 export async function* readJournals(folder: string): AsyncGenerator<Noted> {
-  for (const file of (await readdir(folder)).filter((name) => name.endsWith('.jsonl')).sort()) {
-    const process = basename(file, '.jsonl')
-    for await (const text of createInterface({ input: createReadStream(join(folder, file)) })) {
+  for (const file of (await readdir(folder)).filter((name) => name.endsWith(EXTENSION)).sort()) {
+    const process = basename(file, EXTENSION)
+    for await (const text of createInterface({ input: createReadStream(journalPath(folder, process)) })) {
       const line = parse(text)
       if (line) yield { process, line }
     }

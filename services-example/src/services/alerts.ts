@@ -26,7 +26,7 @@ export const onDelayed =
   }
 
 if (isMain(import.meta))
-  await consumeUntilStopped('alerts', (bus) =>
+  consumeUntilStopped('alerts', (bus) =>
     bus.consume('airports.delayed', onDelayed(settings.gatewayUrl()), {
       concurrency: 20,
       lease: LEASE,

@@ -16,6 +16,6 @@ export const onFlight =
   }
 
 if (isMain(import.meta))
-  await consumeUntilStopped('delays', (bus) =>
+  consumeUntilStopped('delays', (bus) =>
     bus.consume('flights.departed', onFlight(new AirportStatistics()), { concurrency: 50, lease: LEASE }),
   )

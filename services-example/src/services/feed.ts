@@ -19,10 +19,12 @@ export async function publishAll(bus: AppBus, departures: AsyncIterable<readonly
   }
 }
 
-if (isMain(import.meta)) {
+async function main(): Promise<void> {
   const stop = new AbortController()
   toldToStop().then(() => stop.abort())
   const flights = await loadFlights(settings.flights())
   await using bus = connect('feed', openJournal())
   await publishAll(bus, paced(flights, settings.feedMs(), stop.signal))
 }
+
+if (isMain(import.meta)) main()

@@ -8,7 +8,7 @@ import { isMain } from '../is-main.js'
 import { tell, toldToStop } from '../launcher/link.js'
 import { settings } from '../settings.js'
 
-if (isMain(import.meta)) {
+async function main(): Promise<void> {
   const stop = toldToStop()
   // Longer than a run: a connection that closes while it is used again would fail notifications beyond those meant to.
   const server = createServer({ keepAliveTimeout: 600_000 }, answerWith(new Desk(settings.seed())))
@@ -19,3 +19,5 @@ if (isMain(import.meta)) {
   server.close()
   server.closeAllConnections()
 }
+
+if (isMain(import.meta)) main()

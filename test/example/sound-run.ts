@@ -1,0 +1,75 @@
+import type { Evidence, Expected } from '../../services-example/src/accounting/evidence.js'
+import type { Entry, JournalLine, Run, Settled } from '../../services-example/src/records/journal-line.js'
+import type { Noted } from '../../services-example/src/records/read-journals.js'
+
+/** A small run that balances, to be spoiled by a test. Evidence is plain data here, and may be changed. */
+export interface SoundRun {
+  expected: Expected
+  evidence: { -readonly [K in keyof Evidence]: Evidence[K] } & { lines: Noted[]; killed: Set<string> }
+}
+
+export const FLIGHTS = 6
+/** Accepted at once. */
+export const LATE = 2
+/** Refused until the gateway is repaired. */
+export const BROKEN = 4
+
+/** Six flights, two of them very late. One alert is accepted at once, the other dies after two refusals and is redriven. */
+export function soundRun(): SoundRun {
+  const lines: Noted[] = []
+  const note = (process: string, line: JournalLine) => lines.push({ process, line })
+  for (let flight = 0; flight < FLIGHTS; flight++) {
+    note('feed-1', { kind: 'published', topic: 'flights.departed', message: messageOf(flight), flight })
+    for (const group of ['ledger', 'delays']) {
+      note(`${group}-1`, run(group, flight))
+      if (group === 'ledger') note('ledger-1', entry(flight))
+      note(`${group}-1`, settled(group, flight))
+    }
+  }
+  note('alerts-1', run('alerts', LATE))
+  note('alerts-1', settled('alerts', LATE))
+  for (const outcome of ['retry', 'dead', 'done'] as const) {
+    note('alerts-1', run('alerts', BROKEN))
+    const error = outcome === 'done' ? {} : { error: 'GatewayRefused' }
+    note('alerts-1', { ...settled('alerts', BROKEN), outcome, ...error })
+  }
+  return {
+    expected: { flights: FLIGHTS, alerts: new Set([LATE, BROKEN]), broken: new Set([BROKEN]) },
+    evidence: {
+      lines,
+      killed: new Set(),
+      gateway: { accepted: [LATE, BROKEN], repeated: [], refused: 2 },
+      left: {
+        ledger: { unsettled: 0, dead: 0 },
+        delays: { unsettled: 0, dead: 0 },
+        alerts: { unsettled: 0, dead: 0 },
+      },
+      deadLetters: [BROKEN],
+      redriven: 1,
+    },
+  }
+}
+
+export const messageOf = (flight: number, topic = 'f') => `${topic}-${flight}`
+
+export function run(group: string, flight: number, at = 1_000): Run {
+  const message = messageOf(flight, group === 'alerts' ? 'a' : 'f')
+  return { kind: 'run', group, message, flight, attempt: 1, redelivered: false, at, waitedMs: 5 }
+}
+
+export function settled(group: string, flight: number, at = 1_010): Settled {
+  return {
+    kind: 'settled',
+    group,
+    message: messageOf(flight, group === 'alerts' ? 'a' : 'f'),
+    outcome: 'done',
+    at,
+  }
+}
+
+export const entry = (flight: number): Entry => ({ kind: 'entry', message: messageOf(flight), flight })
+
+/** The run without the lines that the test picks. */
+export function without({ expected, evidence }: SoundRun, picked: (line: JournalLine) => boolean): SoundRun {
+  return { expected, evidence: { ...evidence, lines: evidence.lines.filter(({ line }) => !picked(line)) } }
+}
