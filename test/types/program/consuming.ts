@@ -11,6 +11,7 @@ const subscription: Subscription = bus.consume(
     same<typeof message.topic, 'orders.created'>()
     const at: Date = message.body.at
     await ctx.publish('orders.paid', { id: message.body.id, paidAt: at }, { key: 'a' })
+    await ctx.publish('orders.paid', { id: message.body.id, paidAt: at }, { dedupe: { key: 'a' } })
     // @ts-expect-error ctx.publish is typed by topic
     await ctx.publish('orders.paid', { id: 4 })
     if (ctx.signal.aborted) ctx.rateLimit('10s')

@@ -1,5 +1,5 @@
 import type { Logger } from './logger.js'
-import type { PublishOptionsCore } from './options.js'
+import type { PublishOptions } from './options.js'
 import type { Adds } from './plugin-types.js'
 import type { TopicName } from './topics.js'
 
@@ -32,7 +32,7 @@ export interface MessageOf<N extends string, Body> {
 }
 
 /** What the kernel gives a handler beside the message; plugins add to it, see `ConsumeContext`. */
-export interface ConsumeContextCore<T extends object = Record<string, unknown>> {
+export interface ConsumeContextCore<T extends object = Record<string, unknown>, P extends string = never> {
   /** The consumer group. */
   readonly group: string
   /** Aborted at the timeout, when the lease is lost, and on a forced close. Hand it to whatever the handler waits for. */
@@ -46,11 +46,12 @@ export interface ConsumeContextCore<T extends object = Record<string, unknown>> 
    * @example
    * bus.consume('orders.paid', async (message, ctx) => { await ctx.publish('invoices.wanted', { order: message.body.id }) })
    */
-  publish<K extends TopicName<T>>(topic: K, body: T[K], options?: PublishOptionsCore): Promise<void>
+  publish<K extends TopicName<T>>(topic: K, body: T[K], options?: PublishOptions<T, P>): Promise<void>
 }
 
 /** A handler's second argument: the kernel's part and what the plugins `P` add. */
-export type ConsumeContext<
-  T extends object = Record<string, unknown>,
-  P extends string = never,
-> = ConsumeContextCore<T> & Adds<T, P, 'context'>
+export type ConsumeContext<T extends object = Record<string, unknown>, P extends string = never> = ConsumeContextCore<
+  T,
+  P
+> &
+  Adds<T, P, 'context'>
