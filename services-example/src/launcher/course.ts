@@ -56,6 +56,7 @@ export class Course {
   async run(): Promise<Outcome> {
     const gateway = await this.#startGateway()
     await this.#inTime(Promise.all(CONSUMERS.map((service) => this.#startConsumer(service))))
+    this.#scene.display.note(`Processes: ${this.#scene.crew.describe()}.`)
     const watch = this.#startFeed(gateway)
     let stalled: string | undefined
     try {

@@ -43,6 +43,11 @@ export class Crew {
     return started
   }
 
+  /** `gateway-1 (4711), ledger-1 (4712)`. */
+  describe(): string {
+    return this.#processes.map(({ name, pid }) => `${name} (${pid})`).join(', ')
+  }
+
   /** Kills a process of the service with SIGKILL, in the middle of its work. */
   async killOne(service: ServiceName): Promise<{ victim: ServiceProcess; unsettled: number }> {
     const victim = this.#processes.find((process) => process.service === service && !process.over)

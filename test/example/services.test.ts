@@ -1,0 +1,126 @@
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { UnrecoverableError } from '@busway/bus'
+import { expect } from 'chai'
+import { AirportStatistics } from '../../services-example/src/flights/airport-statistics.js'
+import { Entries } from '../../services-example/src/records/entries.js'
+import { JournalFile } from '../../services-example/src/records/journal-file.js'
+import { type Noted, readJournals } from '../../services-example/src/records/read-journals.js'
+import { unsettledRuns } from '../../services-example/src/records/unsettled-runs.js'
+import { GatewayRefused, onDelayed } from '../../services-example/src/services/alerts.js'
+import { onFlight as onFlightInDelays } from '../../services-example/src/services/delays.js'
+import { onFlight as onFlightInLedger } from '../../services-example/src/services/ledger.js'
+import { context, message } from './in-hand.js'
+import { run, settled } from './sound-run.js'
+
+const flight = (delay: number) =>
+  message('flights.departed', {
+    flight: 17,
+    date: '2001/01/01 06:55',
+    delay,
+    distance: 600,
+    origin: 'OSL',
+    destination: 'CDG',
+  })
+
+describe('the ledger', () => {
+  let folder: string
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'busway-ledger-'))
+  })
+  afterEach(() => rm(folder, { recursive: true }))
+
+  it('enters a flight under its number and message', async () => {
+    const handler = onFlightInLedger(new Entries(new JournalFile(folder, 'ledger-1')))
+    await handler(flight(0), context('ledger').ctx)
+    expect(await linesIn(folder)).to.deep.equal([
+      { process: 'ledger-1', line: { kind: 'entry', flight: 17, message: 'test-1-0.0' } },
+    ])
+  })
+
+  it('enters many at once, each on disk when its handler returns', async () => {
+    const entries = new Entries(new JournalFile(folder, 'ledger-1'))
+    await Promise.all(Array.from({ length: 300 }, (_, number) => entries.enter(number, `m-${number}`)))
+    expect(await linesIn(folder)).to.have.length(300)
+  })
+
+  it("leaves a trace of runs that came to no settle, readable from another process' side", async () => {
+    const file = new JournalFile(folder, 'ledger-1')
+    expect(await unsettledRuns(folder, 'ledger-1')).to.equal(0)
+    file.append(run('ledger', 1))
+    file.append(run('ledger', 2))
+    file.append(settled('ledger', 1))
+    expect(await unsettledRuns(folder, 'ledger-1')).to.equal(1)
+  })
+
+  async function linesIn(folder: string): Promise<Noted[]> {
+    const lines: Noted[] = []
+    for await (const noted of readJournals(folder)) lines.push(noted)
+    return lines
+  }
+})
+
+describe('delays', () => {
+  it('stages an alert for a flight that is an hour late, with the mean of its airport', async () => {
+    const statistics = new AirportStatistics()
+    statistics.add('OSL', 20)
+    const { ctx, staged } = context('delays')
+    await onFlightInDelays(statistics)(flight(60), ctx)
+    expect(staged).to.deep.equal([
+      { topic: 'airports.delayed', key: 'OSL', body: { airport: 'OSL', flight: 17, delay: 60, meanDelay: 40 } },
+    ])
+  })
+
+  it('stages nothing for one that is less late', async () => {
+    const { ctx, staged } = context('delays')
+    await onFlightInDelays(new AirportStatistics())(flight(59), ctx)
+    expect(staged).to.deep.equal([])
+  })
+})
+
+describe('alerts', () => {
+  const delayed = message('airports.delayed', { airport: 'OSL', flight: 17, delay: 60, meanDelay: 40 })
+
+  it('are done when the gateway accepts', async () => {
+    const received: string[] = []
+    await withGateway(
+      (request, response) => {
+        request.on('data', (part) => received.push(String(part)))
+        request.on('end', () => response.writeHead(202).end())
+      },
+      (url) => onDelayed(url)(delayed, context('alerts').ctx),
+    )
+    expect(JSON.parse(received.join(''))).to.include({ flight: 17, airport: 'OSL' })
+  })
+
+  it('are tried again when it refuses', async () => {
+    const error = await failureWith(503)
+    expect(error).to.be.instanceOf(GatewayRefused)
+  })
+
+  it('are dead at once when it does not understand', async () => {
+    const error = await failureWith(400)
+    expect(error).to.be.instanceOf(UnrecoverableError)
+  })
+
+  const failureWith = (status: number) =>
+    withGateway(
+      (_, response) => response.writeHead(status).end('no'),
+      (url) => Promise.resolve(onDelayed(url)(delayed, context('alerts').ctx)).catch((error: unknown) => error),
+    )
+
+  async function withGateway<T>(listener: RequestListener, use: (url: string) => T): Promise<Awaited<T>> {
+    const server = createServer(listener).listen(0, '127.0.0.1')
+    try {
+      await once(server, 'listening')
+      return await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    } finally {
+      server.close()
+      server.closeAllConnections()
+    }
+  }
+})
