@@ -1,0 +1,122 @@
+-- Publish guards: who is let in. Within one caller's unit every check runs before anything is accepted; units follow one another, so a later
+-- one sees what an earlier one applied.
+-- The batches themselves are written when all units have had their turn. Nothing can refuse them then: Redis was asked for memory before.
+-- Needs: call, time, counts, range, envelope, groups, wake, ready, outbox, finish, enqueue, guards.
+
+local publishGuards = {
+  --@guards publish
+}
+
+local function orderingKey(batch)
+  if batch.key == nil then
+    local props = moreThanSource(batch.value)
+    local keys = props and properties(props)[KEY]
+    batch.key = keys and keys[1] or false
+  end
+  return batch.key or nil
+end
+
+-- Takes a delayed message out again. One that is not delayed any more is on its way, and stays.
+local function takeBack(id)
+  local text = call('HGET', P .. 'deferred', id)
+  if not text or call('ZREM', P .. 'scheduled', text) == 0 then return end
+  call('HDEL', P .. 'deferred', id)
+  count(P .. 'meta', 'scheduled', -1)
+  local range = parseRange(memberRange(text))
+  learn({ range })
+  finish(range, range.from, 1, 'replaced')
+  writeFinished()
+end
+
+local function checkMessage(m, message, unit)
+  for _, c in ipairs(message.calls) do
+    local guard = publishGuards[c.guard]
+    if guard and guard.guard.check then
+      m.keys = c.keys
+      unit.shared[c.guard] = unit.shared[c.guard] or {}
+      local verdicts = { pcall(guard.guard.check, m, c.args, unit.shared[c.guard]) }
+      if not verdicts[1] then
+        blame(guard.name, verdicts[2])
+        return { 'reject', 'the guard failed' }, guard.name
+      end
+      for i = 2, #verdicts do
+        local verdict = verdicts[i]
+        if verdict[1] == 'defer' then
+          message.due = now + verdict[2]
+        elseif verdict[1] == 'replace' then
+          unit.replaced[#unit.replaced + 1] = verdict[2]
+        else
+          return verdict, guard.name
+        end
+      end
+    end
+  end
+end
+
+local function describe(message, index)
+  local batch = message.batch
+  return { id = messageId(batch.id, batch.total, message.index), index = index, key = orderingKey(batch), topic = topicName, now = now }
+end
+
+-- unit: list of { batch, index, position, calls }. Adds to `plan` (answering the plan to go on with) and to `outcomes`.
+-- `binding`: whether a guard may refuse. What a settle published cannot be undone.
+local function admitUnit(plan, messages, outcomes, binding)
+  local unit = { shared = {}, replaced = {} }
+  for index, message in ipairs(messages) do
+    if exists(message.batch) then
+      message.out = true
+      outcomes[#outcomes + 1] = { message.position, 'duplicate', message.batch.own }
+    elseif message.calls then
+      message.described = describe(message, index - 1)
+      local verdict, guard = checkMessage(message.described, message, unit)
+      if verdict and verdict[1] == 'duplicate' then
+        message.out = true
+        outcomes[#outcomes + 1] = { message.position, 'duplicate', verdict[2] }
+      elseif verdict and binding then
+        for _, refused in ipairs(messages) do
+          outcomes[#outcomes + 1] = { refused.position, 'reject', guard, verdict[2], tonumber(verdict[3]) or -1 }
+        end
+        return plan
+      end
+    end
+  end
+  if #unit.replaced > 0 then
+    enqueue(plan) -- what is replaced may be of this very request
+    plan = newPlan()
+    for _, id in ipairs(unit.replaced) do takeBack(id) end
+  end
+  for _, message in ipairs(messages) do
+    if not message.out then
+      local batch = message.batch
+      local due = message.due or batch.due
+      planRange(plan, batch, message.index, 1, due, message.calls and due and messageId(batch.id, batch.total, message.index))
+      for _, c in ipairs(message.calls or {}) do
+        local guard = publishGuards[c.guard]
+        if guard and guard.guard.apply then
+          message.described.keys = c.keys
+          local applied, problem = pcall(guard.guard.apply, message.described, c.args)
+          if not applied then blame(guard.name, problem) end
+        end
+      end
+    end
+  end
+  return plan
+end
+
+-- A whole batch that nobody may refuse: staged, or relayed.
+local function admitBatch(plan, batch, calls, keys)
+  if #calls == 0 then
+    if not exists(batch) then planRange(plan, batch, 0, batch.total, batch.due) end
+    return plan
+  end
+  local messages = {}
+  for index = 0, batch.total - 1 do messages[index + 1] = { batch = batch, index = index, position = index } end
+  for _, c in ipairs(calls) do
+    local message = messages[c.message + 1]
+    if message then
+      message.calls = message.calls or {}
+      message.calls[#message.calls + 1] = { guard = c.guard, args = c.args, keys = c.keys or keys[c.guard] or {} }
+    end
+  end
+  return admitUnit(plan, messages, {}, false)
+end

@@ -1,0 +1,46 @@
+-- What every script begins with: where the topic's keys are, and calls with as many arguments as a list has.
+-- A topic's keys begin with P; KEYS[1] is its `meta`.
+
+local call = redis.call
+local P = string.sub(KEYS[1], 1, -5)
+
+-- Lua unpacks only so many values, and Redis should not be handed a list without end.
+local CHUNK = 1000
+
+-- command(key, item, item, ...)
+local function callWith(command, key, items)
+  local n = #items
+  if n == 0 then return end
+  for first = 1, n, CHUNK do
+    call(command, key, unpack(items, first, math.min(first + CHUNK - 1, n)))
+  end
+end
+
+-- command(item, item, ...), for commands without a key of their own: MSET, DEL.
+local function callAll(command, items)
+  for first = 1, #items, CHUNK do
+    call(command, unpack(items, first, math.min(first + CHUNK - 1, #items)))
+  end
+end
+
+-- One value per item, `false` for none.
+local function readWith(command, key, items)
+  local n = #items
+  if n == 0 then return items end
+  if n <= CHUNK then return call(command, key, unpack(items)) end
+  local values = {}
+  for first = 1, n, CHUNK do
+    local last = math.min(first + CHUNK - 1, n)
+    local part = call(command, key, unpack(items, first, last))
+    for i = 1, last - first + 1 do values[first + i - 1] = part[i] end
+  end
+  return values
+end
+
+-- Fields of a hash as a table; a field that is not there is `false`.
+local function readFields(key, ...)
+  local values = call('HMGET', key, ...)
+  local fields = {}
+  for i, name in ipairs({ ... }) do fields[name] = values[i] end
+  return fields
+end

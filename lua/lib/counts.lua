@@ -1,0 +1,27 @@
+-- Counts of messages are kept as differences while a script runs and written once, so that what leaves one state and enters another in the
+-- same script (a range acked, another fetched) costs nothing.
+
+local counted = {}
+
+local function count(key, field, difference)
+  local fields = counted[key]
+  if not fields then
+    fields = {}
+    counted[key] = fields
+  end
+  fields[field] = (fields[field] or 0) + difference
+end
+
+local function counting(key, field)
+  local fields = counted[key]
+  return fields and fields[field] or 0
+end
+
+local function writeCounts()
+  for key, fields in pairs(counted) do
+    for field, difference in pairs(fields) do
+      if difference ~= 0 then call('HINCRBY', key, field, difference) end
+    end
+  end
+  counted = {}
+end

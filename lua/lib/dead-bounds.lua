@@ -1,0 +1,24 @@
+-- Dead letters are kept within bounds of number and age. Needs: call, time, counts, range, finish.
+
+local MOST_TRIMMED = 10
+local DEAD_MAX, DEAD_KEEP_MS = 100000, 1209600000
+
+-- The oldest beyond the bounds finish, a few at a call. Nobody is told: it was reported when they died.
+local function trimDead(group, deadMax, deadKeepMs)
+  local dead = group.G .. 'dead'
+  local oldest = call('ZRANGE', dead, 0, MOST_TRIMMED - 1, 'WITHSCORES')
+  if #oldest == 0 then return end
+  local surplus = call('ZCARD', dead) - (tonumber(deadMax) or DEAD_MAX)
+  local before = now - (tonumber(deadKeepMs) or DEAD_KEEP_MS)
+  local trimmed = {}
+  for i = 1, #oldest, 2 do
+    if (i + 1) / 2 <= surplus or tonumber(oldest[i + 1]) < before then trimmed[#trimmed + 1] = oldest[i] end
+  end
+  callWith('ZREM', dead, trimmed)
+  count(group.state, 'dead', -#trimmed)
+  for _, id in ipairs(trimmed) do
+    local range = parseRange(loneRange(id))
+    learn({ range })
+    finish(range, 0, 1)
+  end
+end

@@ -1,0 +1,85 @@
+-- Fetch guards: how much the subscription may take now, and which messages it settles without a run.
+-- Needs: call, counts, range, finish, guards.
+
+local fetchGuards = {
+  --@guards fetch
+}
+
+local RETRY_AFTER_ERROR_MS = 1000
+
+local function fetchContext(group, keys, c)
+  return { group = groupName(group), topic = topicName, now = now, keys = keys[c.guard] or {} }
+end
+
+-- Answers how many of `want` may be taken and, if fewer, when to ask again. A guard that fails lets nothing through.
+local function allowedBy(group, calls, keys, want)
+  local limitedMs
+  for _, c in ipairs(calls) do
+    local guard = fetchGuards[c.guard]
+    if guard and guard.guard.check then
+      c.context = fetchContext(group, keys, c)
+      c.context.want = want
+      local fine, n, retryMs = pcall(guard.guard.check, c.context, c.args)
+      if not fine then
+        blame(guard.name, n)
+        n, retryMs = 0, RETRY_AFTER_ERROR_MS
+      end
+      n = math.floor(tonumber(n) or 0)
+      if n < want then
+        want = math.max(0, n)
+        limitedMs = math.max(limitedMs or 0, math.ceil(tonumber(retryMs) or RETRY_AFTER_ERROR_MS))
+      end
+    end
+  end
+  return want, limitedMs
+end
+
+local function isSkipped(group, calls, keys, id)
+  for _, c in ipairs(calls) do
+    local guard = fetchGuards[c.guard]
+    if guard and guard.guard.skip then
+      local fine, skip = pcall(guard.guard.skip, c.context or fetchContext(group, keys, c), id, c.args)
+      if not fine then
+        blame(guard.name, skip)
+      elseif skip then
+        return true
+      end
+    end
+  end
+  return false
+end
+
+-- Finishes what the guards know already. Answers what is left to lease, the number of messages to run in it, and what is not to be
+-- run: `[position, "<index>,...", ...]`.
+local function skipKnown(group, calls, keys, taken)
+  local kept, keptMessages, skips, ranges = {}, 0, {}, {}
+  for i, item in ipairs(taken) do ranges[i] = item.range end
+  learn(ranges)
+  for _, item in ipairs(taken) do
+    local range, skipped = item.range, {}
+    for index = range.from, range.from + range.count - 1 do
+      if isSkipped(group, calls, keys, messageId(range.batch, range.total, index)) then
+        finish(range, index, 1, 'done')
+        skipped[#skipped + 1] = index - range.from
+      end
+    end
+    if #skipped < range.count then
+      kept[#kept + 1] = item
+      keptMessages = keptMessages + range.count - #skipped
+      if #skipped > 0 then
+        skips[#skips + 1], skips[#skips + 2] = #kept - 1, table.concat(skipped, ',')
+      end
+    end
+  end
+  return kept, keptMessages, skips
+end
+
+local function applyFetchGuards(group, calls, keys, taken)
+  for _, c in ipairs(calls) do
+    local guard = fetchGuards[c.guard]
+    if guard and guard.guard.apply then
+      local fine, problem = pcall(guard.guard.apply, c.context or fetchContext(group, keys, c), c.args, taken)
+      if not fine then blame(guard.name, problem) end
+    end
+  end
+end

@@ -1,0 +1,147 @@
+-- The one way to finish: ack, purged, replaced, group removed. It lowers `pending`, records `done` while the batch lives, deletes the batch at
+-- 0 and honours what follows the message. A script collects what it finishes and writes it at once (`writeFinished`), so that a hundred
+-- batches cost as many commands as one.
+-- Needs: call, counts, range, envelope, groups, outbox, time.
+
+local ending = {} -- batch -> what this script knows of it
+local endingOrder = {}
+local endingGroup -- the group that finishes; nil where no group had the message yet
+
+-- Learns of batches, with what this group finished of them before. Lone messages have no such record: their range is the record.
+local function learn(ranges)
+  local asked, entries = {}, {}
+  for _, range in ipairs(ranges) do
+    if not ending[range.batch] then
+      local entry = { batch = range.batch, total = range.total, n = 0 }
+      ending[range.batch] = entry
+      if range.total > 1 and endingGroup then
+        asked[#asked + 1] = range.batch
+        entries[#entries + 1] = entry
+      end
+    end
+  end
+  if #asked == 0 then return end
+  local marks = readWith('HMGET', endingGroup.G .. 'done', asked)
+  for i, entry in ipairs(entries) do entry.marks = marks[i] or nil end
+end
+
+local function unfinished(range, from, n)
+  local entry = ending[range.batch]
+  if entry.total == 1 then return entry.n == 0 and 1 or 0 end
+  if entry.whole then return 0 end
+  if not entry.marks then return n end
+  local _, open = string.gsub(string.sub(entry.marks, from + 1, from + n), '0', '')
+  return open
+end
+
+-- The parts not finished, as { from, count }, in order.
+local function unfinishedParts(range, from, n)
+  local entry = ending[range.batch]
+  local open = unfinished(range, from, n)
+  if open == 0 then return {} end
+  if open == n then return { { from, n } } end
+  local parts, at = {}, from + 1
+  while true do
+    local first = string.find(entry.marks, '0', at, true)
+    if not first or first > from + n then return parts end
+    local stop = string.find(entry.marks, '1', first, true) or #entry.marks + 1
+    stop = math.min(stop, from + n + 1)
+    parts[#parts + 1] = { first - 1, stop - first }
+    at = stop
+  end
+end
+
+local function mark(entry, from, n)
+  if entry.n == 0 then endingOrder[#endingOrder + 1] = entry.batch end
+  if entry.total == 1 then return end
+  if not entry.marks and n == entry.total then
+    entry.whole = true
+  else
+    local marks = entry.marks or string.rep('0', entry.total)
+    entry.marks = string.sub(marks, 1, from) .. string.rep('1', n) .. string.sub(marks, from + n + 1)
+  end
+end
+
+-- Finishes what of these messages is not finished; answers how many. The batch must have been learnt.
+local function finish(range, from, n, outcome, detail)
+  local open = unfinished(range, from, n)
+  if open == 0 then return 0 end
+  local entry = ending[range.batch]
+  mark(entry, from, n)
+  entry.n = entry.n + open
+  entry.outcome, entry.detail = outcome, detail
+  return open
+end
+
+-- One message goes on under a name of its own (rehomed): for this group it has left the batch.
+local function leaveBatch(range, index)
+  local entry = ending[range.batch]
+  mark(entry, index, 1)
+  entry.n = entry.n + 1
+end
+
+local function marksOf(entry)
+  if entry.total == 1 then return '1' end
+  return entry.whole and string.rep('1', entry.total) or entry.marks
+end
+
+-- Whether some group may hold marks of a batch that goes: not if the topic has but this group, and it finished the batch in one piece.
+local function forgetMarks(gone)
+  local groups = allGroups()
+  local alone = #groups == 1 and groups[1] == endingGroup
+  local marked = {}
+  for _, entry in ipairs(gone) do
+    if not alone or entry.marks then marked[#marked + 1] = entry.batch end
+  end
+  for _, group in ipairs(groups) do callWith('HDEL', group.G .. 'done', marked) end
+end
+
+-- Lone messages whose end someone waits for.
+local function honourFollowers(lone)
+  local batches = {}
+  for i, entry in ipairs(lone) do batches[i] = entry.batch end
+  local follows = readWith('HMGET', P .. 'follows', batches)
+  local over = {}
+  for i, entry in ipairs(lone) do
+    if follows[i] then
+      --@include lib/effects
+      if entry.left <= 0 then over[#over + 1] = entry.batch end
+      honour(entry.batch, follows[i], entry.left, endingGroup, entry.outcome, entry.detail)
+    end
+  end
+  callWith('HDEL', P .. 'follows', over)
+end
+
+local function writeFinished()
+  if #endingOrder == 0 then return end
+  local pending = readWith('HMGET', P .. 'pending', endingOrder)
+  local gone, goneBatches, goneValues, goneLone = {}, {}, {}, {}
+  local alive, marks, lone = {}, {}, {}
+  for i, batch in ipairs(endingOrder) do
+    local entry = ending[batch]
+    entry.left = (tonumber(pending[i]) or 0) - entry.n
+    if entry.left > 0 then
+      alive[#alive + 1], alive[#alive + 2] = batch, entry.left
+      marks[#marks + 1], marks[#marks + 2] = batch, marksOf(entry)
+    else
+      gone[#gone + 1], goneBatches[#goneBatches + 1] = entry, batch
+      if entry.total == 1 then goneLone[#goneLone + 1] = batch else goneValues[#goneValues + 1] = P .. 'b:' .. batch end
+    end
+    if entry.total == 1 then lone[#lone + 1] = entry end
+  end
+  callWith('HSET', P .. 'pending', alive)
+  if endingGroup then callWith('HSET', endingGroup.G .. 'done', marks) end
+  callWith('HDEL', P .. 'pending', goneBatches)
+  callWith('HDEL', P .. 'batches', goneLone)
+  callAll('DEL', goneValues)
+  if #gone > 0 then forgetMarks(gone) end
+  if #lone > 0 then
+    honourFollowers(lone)
+    if endingGroup then
+      local batches = {}
+      for i, entry in ipairs(lone) do batches[i] = entry.batch end
+      callWith('HDEL', endingGroup.G .. 'failures', batches)
+    end
+  end
+  ending, endingOrder = {}, {}
+end

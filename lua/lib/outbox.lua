@@ -1,0 +1,22 @@
+-- What a script wants published on another topic, whose slot it may not touch, waits in a list per destination until a client relays it.
+-- An entry is `<producer> <number> <packed batch>`; its first two words are its tag. Numbers rise by producer and destination, so the
+-- destination takes each once. Needs: call, counts.
+
+-- Who numbers: the hash of a session, or a producer that lives for this script only (numbers from 1).
+local author = { producer = nil, session = nil, numbers = {} }
+local outboxGrew = false
+
+-- batch: { v = value, id = own id, due = moment, front = true, calls = guard calls }
+local function putInOutbox(destination, batch)
+  local number
+  if author.session then
+    number = call('HINCRBY', author.session, 'o:' .. destination, 1)
+  else
+    number = (author.numbers[destination] or 0) + 1
+    author.numbers[destination] = number
+  end
+  call('RPUSH', P .. 'outbox:' .. destination, author.producer .. ' ' .. number .. ' ' .. cmsgpack.pack(batch))
+  count(P .. 'outbox', destination, 1)
+  count(P .. 'meta', 'outbox', 1)
+  outboxGrew = true
+end

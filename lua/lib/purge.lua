@@ -1,0 +1,59 @@
+-- Finishing what a group has not in flight, in bounded pieces. Each function takes up to `limit` messages and answers how many it took.
+-- Needs: call, counts, range, finish, batch-time.
+
+local MOST_READ = 100
+
+local function finishAll(group, ranges, outcome)
+  learn(ranges)
+  local messages = 0
+  for _, range in ipairs(ranges) do messages = messages + finish(range, range.from, range.count, outcome) end
+  return messages
+end
+
+-- Ranges of a list, from its head; the last is divided if need be. Stops at what was handed over after `untilMs`.
+local function purgeList(group, list, limit, outcome, untilMs)
+  local ranges, messages, taken, remainder = {}, 0, 0, nil
+  for _, text in ipairs(call('LRANGE', list, 0, math.min(limit, MOST_READ) - 1)) do
+    local range, room = parseRange(text), limit - messages
+    if room <= 0 then break end
+    local time = untilMs and batchTime(range)
+    if time and time > untilMs then break end
+    if range.count > room then
+      remainder = rangeText(range.batch, range.total, range.from + room, range.count - room)
+      range.count = room
+    else
+      taken = taken + 1
+    end
+    ranges[#ranges + 1] = range
+    messages = messages + range.count
+  end
+  if remainder then call('LSET', list, taken, remainder) end
+  if taken > 0 then call('LTRIM', list, taken, -1) end
+  count(group.state, 'ready', -messages)
+  finishAll(group, ranges, outcome)
+  return messages
+end
+
+local function purgeRetries(group, limit, outcome, untilMs)
+  local members, ranges = {}, {}
+  for _, text in ipairs(call('ZRANGE', group.G .. 'retry', 0, math.min(limit, MOST_READ) - 1)) do
+    local range = parseRange(memberRange(text))
+    local time = untilMs and batchTime(range)
+    if not time or time <= untilMs then members[#members + 1], ranges[#ranges + 1] = text, range end
+  end
+  callWith('ZREM', group.G .. 'retry', members)
+  count(group.state, 'retrying', -#members)
+  finishAll(group, ranges, outcome)
+  return #members
+end
+
+-- Nobody is told of dead letters: their end was reported when they died.
+local function purgeDead(group, limit, untilMs)
+  local ids = call('ZRANGEBYSCORE', group.G .. 'dead', '-inf', untilMs or '+inf', 'LIMIT', 0, limit)
+  local ranges = {}
+  for i, id in ipairs(ids) do ranges[i] = parseRange(loneRange(id)) end
+  callWith('ZREM', group.G .. 'dead', ids)
+  count(group.state, 'dead', -#ids)
+  finishAll(group, ranges)
+  return #ids
+end

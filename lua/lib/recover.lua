@@ -1,0 +1,120 @@
+-- Recovery of sessions whose lease ended, by whoever renews or opens. First the fence: a session moved from `sessions` to `expired` can settle
+-- nothing any more. Then its leases are released from the last to the first, so that the head of `ready` ends in their order, a bounded
+-- number at a call; whoever comes next goes on.
+-- The messages that were probably running, the first `concurrency` in lease order, count an attempt and a crash.
+-- Needs: call, time, counts, range, finish, ready, rehome, failures, session.
+
+local MOST_FENCED, MOST_RELEASED = 10, 100
+
+local function fence(group, self)
+  local over = call('ZRANGEBYSCORE', group.G .. 'sessions', '-inf', now, 'LIMIT', 0, MOST_FENCED)
+  for _, id in ipairs(over) do
+    if id ~= self then
+      call('RPUSH', group.G .. 'expired', id)
+      call('ZREM', group.G .. 'sessions', id)
+      call('ZREM', group.G .. 'waiting', id)
+    end
+  end
+end
+
+local function leasesOf(session)
+  local flat, leases, ranges = call('HGETALL', session.leases), {}, {}
+  for i = 1, #flat, 2 do
+    local range = parseRange(flat[i + 1])
+    leases[#leases + 1] = { number = tonumber(flat[i]), range = range }
+    ranges[#ranges + 1] = range
+  end
+  learn(ranges)
+  table.sort(leases, function(a, b) return a.number < b.number end)
+  return leases
+end
+
+-- How many messages of each lease are open, and how many of them were running.
+local function findRunning(leases, concurrency)
+  for _, lease in ipairs(leases) do
+    lease.open = unfinished(lease.range, lease.range.from, lease.range.count)
+    lease.running = math.min(concurrency, lease.open)
+    concurrency = concurrency - lease.running
+  end
+end
+
+-- One message that was running goes on under its own name: to the suspects, or at its last crash to the dead letters.
+local function convict(group, told, range, index, released)
+  local id = rehome(range, index)
+  if told.closing then
+    -- Left alone until it ended by itself, which it did not: an attempt, but nobody's crash.
+    recordFailure(group, id, 1, 0, '-', '{"message":"its lease ended before it did"}')
+    released.ready[#released.ready + 1] = loneRange(id)
+    released.count = released.count + 1
+    return
+  end
+  released.crashed = released.crashed + 1
+  local problem = '{"message":"its session ended while it ran"}'
+  local _, crashes = failureOf(group, id)
+  if crashes + 1 < tonumber(told.maxCrashes or 3) then
+    recordFailure(group, id, 1, 1, '-', problem)
+    released.suspects[#released.suspects + 1] = loneRange(id)
+  else
+    recordFailure(group, id, 1, 1, 'crashes', problem)
+    bury(group, id, problem)
+    released.dead = released.dead + 1
+  end
+end
+
+-- From its last message to its first: what had not started, then what was running.
+local function releaseLease(group, told, lease, released)
+  local range = lease.range
+  local parts = unfinishedParts(range, range.from, range.count)
+  local unstarted = lease.open - lease.running
+  for i = #parts, 1, -1 do
+    local from, n = parts[i][1], parts[i][2]
+    local spare = math.min(unstarted, n)
+    if spare > 0 then
+      released.ready[#released.ready + 1] = rangeText(range.batch, range.total, from + n - spare, spare)
+      released.count = released.count + spare
+      unstarted = unstarted - spare
+    end
+    for index = from + n - spare - 1, from, -1 do convict(group, told, range, index, released) end
+  end
+  count(group.state, 'inFlight', -lease.open)
+end
+
+-- Releases leases of one expired session; answers whether all are, and what is left of the budget.
+local function releaseSession(group, session, budget, tally)
+  local told = readFields(session.key, 'concurrency', 'maxCrashes', 'closing')
+  local leases = leasesOf(session)
+  findRunning(leases, told.closing and math.huge or tonumber(told.concurrency or 1))
+  local released, freed = { ready = {}, count = 0, suspects = {}, crashed = 0, dead = 0 }, {}
+  for i = #leases, 1, -1 do
+    if budget <= 0 then break end
+    releaseLease(group, told, leases[i], released)
+    freed[#freed + 1] = leases[i].number
+    budget = budget - 1 - leases[i].running
+  end
+  callWith('HDEL', session.leases, freed)
+  makeReady(group, reversed(released.ready), released.count, true)
+  makeSuspect(group, reversed(released.suspects))
+  tally.ranges, tally.crashed, tally.dead = tally.ranges + #freed, tally.crashed + released.crashed, tally.dead + released.dead
+  return #freed == #leases, budget - 1
+end
+
+-- Answers { ranges, crashed, dead, more }, or an empty table if there was nothing to recover.
+local function recover(group, self, graceUntil)
+  if now >= tonumber(graceUntil or 0) then fence(group, self) end
+  local budget, sessions = MOST_RELEASED, 0
+  local tally = { ranges = 0, crashed = 0, dead = 0 }
+  while budget > 0 do
+    local id = call('LINDEX', group.G .. 'expired', 0)
+    if not id then break end
+    sessions = sessions + 1
+    local session, done = sessionOf(group, id), nil
+    done, budget = releaseSession(group, session, budget, tally)
+    if done then
+      removeSession(group, session)
+      call('LPOP', group.G .. 'expired')
+    end
+  end
+  if sessions == 0 then return {} end
+  local more = call('EXISTS', group.G .. 'expired')
+  return { tally.ranges, tally.crashed, tally.dead, more }
+end

@@ -1,0 +1,14 @@
+-- One bad message does not pin the others of its batch: before it is retried, buried or suspected it is cut out and stored as a batch of one
+-- under its id, and the counts move with it, each group for itself. Needs: call, range, envelope, slice, finish.
+
+-- Answers the batch id under which the message goes on. The batch must have been learnt, the message be unfinished.
+local function rehome(range, index)
+  if range.total == 1 then return range.batch end
+  local id = range.batch .. '.' .. index
+  if call('HEXISTS', P .. 'batches', id) == 0 then
+    call('HSETNX', P .. 'batches', id, slice(range.batch, range.total, index, 1) or '')
+  end
+  call('HINCRBY', P .. 'pending', id, 1)
+  leaveBatch(range, index)
+  return id
+end

@@ -1,0 +1,99 @@
+-- What only `advance` knows: when a request may run, whose turn it is to take work, and how the reply is made.
+-- Needs: call, time, groups, session, fetch, guard-errors.
+
+local RESYNC, LOST = 1, 2
+
+-- Reads the session. Answers why the request may not run, or nil.
+local function notItsTurn(group, session, epoch, number)
+  if not isAlive(group, session) then return LOST end
+  local known = readFields(session.key, 'epoch', 'n', 'lease', 'ttl', 'solo', 'closing')
+  if known.epoch ~= epoch or tonumber(known.n) + 1 ~= number then return RESYNC end
+  session.lease, session.leaseMs = tonumber(known.lease), tonumber(known.ttl)
+  session.solo, session.closing = tonumber(known.solo), known.closing
+  author.producer, author.session = session.id, session.key
+  endingGroup = group
+  return nil
+end
+
+local function stateOf(group)
+  return readFields(group.state, 'ready', 'retrying', 'paused', 'timer', 'timerAt', 'heard', 'graceUntil', 'drainer', 'deadMax', 'deadKeepMs')
+end
+
+local function renew(group, session, state)
+  call('ZADD', group.G .. 'sessions', 'XX', now + session.leaseMs, session.id)
+  return hear(group, state.heard, session.leaseMs) or state.graceUntil
+end
+
+local function leaseNumbers(...)
+  local numbers = {}
+  for i = 1, select('#', ...) do
+    for _, item in ipairs(select(i, ...) or {}) do numbers[#numbers + 1] = item.lease end
+  end
+  return numbers
+end
+
+local function endSolo(session, freed)
+  for _, number in ipairs(freed) do
+    if number == session.solo then
+      session.solo = nil
+      call('HDEL', session.key, 'solo')
+    end
+  end
+end
+
+-- A suspect runs with nothing beside it. A session that holds nothing takes one; if none comes by, one session at a time, the drainer, runs dry.
+local function suspectsTurn(group, session, state, turn)
+  if call('EXISTS', session.leases) == 0 then
+    if state.drainer == session.id then call('HDEL', group.state, 'drainer') end
+    turn.solo = true
+  elseif not state.drainer or state.drainer == session.id or not call('ZSCORE', group.G .. 'sessions', state.drainer) then
+    if state.drainer ~= session.id then call('HSET', group.state, 'drainer', session.id) end
+    turn.drain = true
+  else
+    return
+  end
+  turn.want, turn.waits = turn.solo and 1 or 0, false
+end
+
+-- { want, waits: whether it may wait for work, solo, drain }
+local function chooseTurn(group, session, state, want)
+  local turn = { want = want, waits = want > 0 }
+  if session.closing or session.solo or want == 0 then
+    turn.want, turn.waits = 0, false
+    -- One that wants nothing and holds nothing does not stand in the way of others' suspects.
+    if state.drainer == session.id and call('EXISTS', session.leases) == 0 then call('HDEL', group.state, 'drainer') end
+  elseif state.paused then
+    turn.want = 0
+  elseif call('EXISTS', group.G .. 'suspects') == 1 then
+    suspectsTurn(group, session, state, turn)
+  elseif state.drainer == session.id then
+    call('HDEL', group.state, 'drainer')
+  end
+  return turn
+end
+
+local function concludeRequest(group, session, number)
+  if session.closing and call('EXISTS', session.leases) == 0 then
+    removeSession(group, session)
+    return wakeMarked()
+  end
+  if session.solo then
+    call('HSET', session.key, 'solo', session.solo, 'lease', session.lease, 'n', number)
+  else
+    call('HSET', session.key, 'lease', session.lease, 'n', number)
+  end
+end
+
+local function flagsOf(set)
+  return (set.more and 1 or 0) + (set.paused and 2 or 0) + (set.drain and 4 or 0) + (set.solo and 8 or 0) + (set.outbox and 16 or 0)
+end
+
+local function advanceReply(dueMs, session, flags, taken, recovered, refused, failures, skips)
+  local ranges = {}
+  for _, item in ipairs(taken) do ranges[#ranges + 1], ranges[#ranges + 2] = item.text, item.value end
+  local rare = {}
+  if #recovered + #refused + #failures + #skips + #guardErrors > 0 then
+    rare = { recovered, refused, failures, skips, guardErrors }
+  end
+  return { now, dueMs, session.lease, flags, ranges, rare }
+end

@@ -1,0 +1,137 @@
+-- One request of a consumer session: settles what its client has done and takes what it has room for. The hot call of a consumer.
+--
+-- KEYS  meta, never
+-- ARGV  1 group  2 session  3 epoch  4 number  5 want  6 wantBytes  7 renew (0 or 1)  8 acks  9 releases (`5,6:3:2`)  10 settles
+--       and only if there are settles or fetch guards: 11, 12 keys of fetch and settle guards (JSON)  13 fetch guard calls (`<guard> <n>;...`),
+--       their arguments; then per settle: outcome, lease, index, and by outcome
+--         done   result, number of staged publishes, each: topic, marks, own id, batch, guard keys, guard calls, their arguments
+--         retry  delay, counted, error      dead   reason, error
+--       and its guard calls, their arguments
+-- Returns 1 (resync: another number or epoch was expected), 2 (lost: the session is not alive), or
+--       { now, due in ms or -1, last lease, flags, { range, value, ... }, rare }; flags: 1 more, 2 paused, 4 drain, 8 solo, 16 outbox;
+--       rare, empty if all of it is: { recovered, refused leases, failures, skips, guard errors }
+-- Keeps  a request runs once, in its turn, and only while its session lives; a message is leased to one session; counts equal what lists
+--       and leases hold; takable work that remains has somebody on the way to it.
+-- Died or reply lost right after: all of it happened. The client syncs, learns the last request applied, and what it was given.
+-- Cost  for 128 acked and 128 fetched as one batch each, with one group: 20 commands; each further batch of an ack or fetch: none.
+
+--@include lib/call
+--@include lib/time
+--@include lib/counts
+--@include lib/range
+--@include lib/envelope
+--@include lib/slice
+--@include lib/groups
+--@include lib/wake
+--@include lib/ready
+--@include lib/outbox
+--@include lib/finish
+--@include lib/rehome
+--@include lib/session
+--@include lib/lease
+--@include lib/promote
+--@include lib/fetch
+--@include lib/waiting
+--@include lib/guard-errors
+--@include lib/turn
+
+local group, session = groupOf(ARGV[1]), sessionOf(groupOf(ARGV[1]), ARGV[2])
+local number = tonumber(ARGV[4])
+local want, wantBytes, renews = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] == '1'
+
+-- 1. Is it this request's turn, and is all of it understood? Until here nothing is written.
+local refusal = notItsTurn(group, session, ARGV[3], number)
+if refusal then return refusal end
+local acks, releases, rare = parseParts(ARGV[8]), parseParts(ARGV[9]), nil
+if #ARGV > 10 then
+  --@include lib/rare
+  local problem
+  rare, problem = readRare(tonumber(ARGV[10]))
+  if not rare then return redis.error_reply(problem) end
+end
+local state = stateOf(group)
+local held = loadLeases(session, leaseNumbers(acks, releases, rare and rare.settles))
+
+-- 2. Renew.
+local graceUntil = renew(group, session, state)
+
+-- 3. Settle: acks, releases, single outcomes; with them goes what they published and what plugins record.
+local freed, shrunk, refused = {}, {}, {}
+settleAcks(group, held, acks, freed, refused)
+giveBack(group, session, held, releases, freed, shrunk, refused)
+if rare then
+  rare.settle(group, held, freed, refused)
+  rare.follow(group, session, number)
+end
+writeLeases(session, held, freed, shrunk)
+endSolo(session, freed)
+
+-- 4. If asked, look after the group: recover sessions that ended, trim dead letters.
+local recovered = {}
+if renews then
+  --@include lib/failures
+  --@include lib/dead-bounds
+  --@include lib/recover
+  recovered = recover(group, session.id, graceUntil)
+  trimDead(group, state.deadMax, state.deadKeepMs)
+elseif counting(group.state, 'dead') > 0 then
+  --@include lib/dead-bounds
+  trimDead(group, state.deadMax, state.deadKeepMs)
+end
+writeFinished()
+
+-- 5. Promote what is due.
+local meta = readFields(P .. 'meta', 'scheduled', 'outbox')
+local function retrying() return tonumber(state.retrying or 0) + counting(group.state, 'retrying') end
+local function scheduled() return tonumber(meta.scheduled or 0) + counting(P .. 'meta', 'scheduled') end
+local promoted = retrying() > 0 and promoteRetries(group) or 0
+if scheduled() > 0 then promoted = promoted + promoteScheduled() end
+
+-- 6. Fetch: nothing while paused, closing, or running a suspect alone.
+local turn = chooseTurn(group, session, state, wantBytes > 0 and want or 0)
+local limitedMs
+if rare and turn.want > 0 then turn.want, limitedMs = rare.allowed(group, turn.want) end
+local taken, messages = {}, 0
+if turn.solo then
+  taken, messages = takeSuspect(group)
+elseif turn.want > 0 then
+  taken, messages = takeReady(group, turn.want, wantBytes)
+end
+local full, skips = turn.want > 0 and messages >= turn.want, {}
+if rare and #taken > 0 then taken, messages, skips = rare.fetched(group, taken, messages) end
+lease(group, session, taken, messages)
+if turn.solo and #taken > 0 then session.solo = session.lease end
+
+-- 7. Wait, or leave work to others: whoever leaves takable work wakes one more.
+local left = tonumber(state.ready or 0) + counting(group.state, 'ready')
+local suspects = left > 0 and call('LLEN', group.G .. 'suspects') or 0
+local idle = turn.waits and not full
+local due = (idle or state.timer == session.id or group.retryDue) and nextDue(group, retrying(), scheduled())
+local takable = (left > suspects or due and due <= now) and not state.paused and not limitedMs
+local waits = idle and not takable
+group.wake = takable or suspects > 0 and (group.wake or turn.solo)
+if not waits then
+  local hadTimer = leave(group, session, state)
+  if due and (hadTimer or group.retryDue) then setTimerFor(group, due) end
+end
+wakeMarked()
+local dueMs = limitedMs
+if waits then
+  join(group, session)
+  if due and takeTimer(group, session, state, due) then dueMs = math.min(dueMs or math.huge, math.max(0, due - now)) end
+end
+
+-- 8. Write the counts and, last, the request's number. A closing session goes with its last lease.
+local failures = failuresOf(group, taken)
+writeFinished()
+writeCounts()
+concludeRequest(group, session, number)
+
+local flags = flagsOf({
+  more = takable and turn.waits,
+  paused = state.paused,
+  drain = turn.drain,
+  solo = turn.solo and #taken > 0,
+  outbox = outboxGrew or renews and tonumber(meta.outbox or 0) > 0,
+})
+return advanceReply(dueMs or -1, session, flags, taken, recovered, refused, failures, skips)

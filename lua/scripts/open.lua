@@ -1,0 +1,50 @@
+-- Opens a consumer session: makes its group if need be (the topic's first inherits `unclaimed`) and registers the session with epoch 0 and no
+-- request applied.
+--
+-- KEYS  meta, never
+-- ARGV  1 group  2 session  3 lease in ms  4 concurrency  5 maxCrashes  6 info  7 deadMax  8 deadKeepMs
+-- Returns { now, group@generation, outbox has entries (0 or 1), recovered ({ ranges, crashed, dead, more } or {}) }
+-- Keeps  a session that is known keeps its numbers: opening it again renews it.
+-- Died or reply lost right after: the client opens again, or the session ends with its lease, holding nothing.
+-- Cost  10 commands, and what recovery finds (see lib/recover).
+
+--@include lib/call
+--@include lib/time
+--@include lib/counts
+--@include lib/range
+--@include lib/envelope
+--@include lib/slice
+--@include lib/groups
+--@include lib/wake
+--@include lib/ready
+--@include lib/outbox
+--@include lib/finish
+--@include lib/rehome
+--@include lib/session
+--@include lib/failures
+--@include lib/make-group
+--@include lib/recover
+
+local leaseMs = tonumber(ARGV[3])
+local group = makeGroup(ARGV[1])
+local session = sessionOf(group, ARGV[2])
+
+-- 1. Register.
+if not isAlive(group, session) then
+  call('HSET', session.key, 'epoch', 0, 'n', 0, 'lease', 0, 'ttl', leaseMs, 'concurrency', ARGV[4], 'maxCrashes', ARGV[5], 'info', ARGV[6])
+end
+call('ZADD', group.G .. 'sessions', now + leaseMs, session.id)
+call('HSET', group.state, 'deadMax', ARGV[7], 'deadKeepMs', ARGV[8])
+
+-- 2. Look after the group.
+local state = readFields(group.state, 'heard', 'graceUntil')
+local graceUntil = hear(group, state.heard, leaseMs) or state.graceUntil
+author.producer, author.session = session.id, session.key
+endingGroup = group
+local recovered = recover(group, session.id, graceUntil)
+writeFinished()
+writeCounts()
+wakeMarked()
+
+local outbox = tonumber(call('HGET', P .. 'meta', 'outbox') or 0)
+return { now, group.ref, outbox > 0 and 1 or 0, recovered }

@@ -1,0 +1,63 @@
+-- Runs request n of a producer session, once. The hot call of a producer.
+--
+-- KEYS  meta, never
+-- ARGV  1 session  2 number  3 lowest unanswered number  4 batches  5 marks (`<batch><marks>;...`)  6 units (sizes, `3,1,...`; '' without guards)
+--       7 guard calls (`<message> <guard> <n>;...`)  8 guard keys (JSON)  9.. the batches; the own ids of those marked `i`; the guards' arguments
+-- Returns { 0, now, outcomes, guard errors }, { 1, last number } (gap) or { 2 } (unknown producer). Outcomes, of what was not plainly accepted:
+--       message, 'duplicate', id  or  message, 'reject', guard, reason, retryMs or -1
+-- Keeps  none lost, repeated or overtaken: n runs only after n - 1, and n again answers what n answered; what is accepted is stored, counted
+--       in `pending` and waits in every group, or nothing of it is there.
+-- Died or reply lost right after: the client sends the same number again and gets the same outcomes.
+-- Cost  128 messages in one batch, one group: 9 commands (clock, producer, groups, value, pending, range, count, waiting, number). Each further
+--       batch: none. Each further group: 3.
+
+--@include lib/call
+--@include lib/time
+--@include lib/counts
+--@include lib/range
+--@include lib/envelope
+--@include lib/groups
+--@include lib/wake
+--@include lib/ready
+--@include lib/batches
+--@include lib/enqueue
+--@include lib/guard-errors
+--@include lib/producer
+
+local session, number = ARGV[1], tonumber(ARGV[2])
+
+-- 1. Is it this request's turn?
+local answer, last = notItsTurn(session, number)
+if answer then return answer end
+
+-- 2. Read all of it, so that nothing is found wrong once something is written.
+local batches, at = readBatches(session, number)
+if not batches then return redis.error_reply('INVALID a batch cannot be read') end
+
+-- 3. Accept: in one piece, or with guards unit by unit.
+local plan, outcomes = newPlan(), {}
+if ARGV[7] == '' then
+  local position = 0
+  for _, batch in ipairs(batches) do
+    if exists(batch) then
+      outcomes[#outcomes + 1] = { position, 'duplicate', batch.own }
+    else
+      planRange(plan, batch, 0, batch.total, batch.due)
+    end
+    position = position + batch.total
+  end
+else
+  --@include lib/outbox
+  --@include lib/finish
+  --@include lib/guards
+  --@include lib/admission
+  --@include lib/admit-units
+  plan = admitUnits(plan, batches, at, outcomes)
+end
+
+-- 4. Write: bytes, pending, ranges, counts; wake. Last the number.
+enqueue(plan)
+writeCounts()
+wakeMarked()
+recordRequest(session, number, last, ARGV[3], outcomes)
+return { 0, now, flatOutcomes(outcomes), guardErrors }

@@ -1,0 +1,42 @@
+-- Gives dead letters another life: to the head of `ready`, with their attempts forgotten.
+--
+-- KEYS  meta, never
+-- ARGV  1 group  2 limit  3 until (time of death in ms) or ''  4 whether batch ids follow (0 or 1)  5.. batch ids
+-- Returns { redriven, more (0 or 1) }
+-- Keeps  a message is dead or ready, never both; the oldest is taken first.
+-- Died or reply lost right after: sent again, it finds them gone from the dead letters.
+-- Cost  7 commands; 1 more per message that is named.
+
+--@include lib/call
+--@include lib/time
+--@include lib/counts
+--@include lib/range
+--@include lib/groups
+--@include lib/wake
+--@include lib/ready
+
+local group = findGroup(ARGV[1])
+if not group then return { 0, 0 } end
+local dead, limit, named = group.G .. 'dead', tonumber(ARGV[2]), ARGV[4] == '1'
+
+local ids, more = {}, false
+if named then
+  for i = 5, math.min(#ARGV, 4 + limit) do
+    if call('ZREM', dead, ARGV[i]) == 1 then ids[#ids + 1] = ARGV[i] end
+  end
+  more = #ARGV > 4 + limit
+else
+  ids = call('ZRANGEBYSCORE', dead, '-inf', ARGV[3] == '' and '+inf' or ARGV[3], 'LIMIT', 0, limit + 1)
+  more = #ids > limit
+  if more then ids[#ids] = nil end
+  callWith('ZREM', dead, ids)
+end
+
+callWith('HDEL', group.G .. 'failures', ids)
+local ranges = {}
+for i, id in ipairs(ids) do ranges[i] = loneRange(id) end
+count(group.state, 'dead', -#ids)
+makeReady(group, ranges, #ids, true)
+writeCounts()
+wakeMarked()
+return { #ids, more and 1 or 0 }
