@@ -50,7 +50,7 @@ export class Connection {
 
   /** The link, if it is up. */
   get link(): Link | undefined {
-    return this.#up ? this.#link : undefined
+    return this.#up && this.#link?.isOpen ? this.#link : undefined
   }
 
   /** The server answers, and cannot be used as it is. */
@@ -66,13 +66,14 @@ export class Connection {
 
   /** One command on the link that is up. Rejects with a RedisFailure. */
   call(command: string, args: RedisArg[]): Promise<unknown> {
-    if (!this.#up || this.#link === undefined) {
+    const { link } = this
+    if (link === undefined) {
       return Promise.reject(
         new RedisFailureError('unsent', `There is no connection to Redis at ${this.#settings.address.text}`),
       )
     }
     if (this.#holds++ === 0) this.#reference(true)
-    return this.#link.call(command, args).finally(this.#release)
+    return link.call(command, args).finally(this.#release)
   }
 
   /** Keeps the program running until as many `release` were called: somebody waits for something. */
@@ -88,7 +89,7 @@ export class Connection {
 
   /** Resolves when it is up. Rejects with the signal's reason, or BUS_CLOSED. */
   usable(signal?: AbortSignal): Promise<void> {
-    if (this.#up) return Promise.resolve()
+    if (this.link !== undefined) return Promise.resolve()
     if (this.#closed) return Promise.reject(closedError())
     if (signal?.aborted) return Promise.reject(signal.reason)
     this.start()

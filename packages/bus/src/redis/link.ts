@@ -71,6 +71,7 @@ export class Link {
   /** Sends one command. Rejects with a RedisFailure. Bulk strings come as Buffers. */
   call(command: string, args: RedisArg[]): Promise<unknown> {
     if (!this.#open || !this.#redis.stream.writable) {
+      this.#open = false
       return Promise.reject(new RedisFailureError('unsent', 'The connection is down', { cause: this.#ended }))
     }
     this.#inFlight++
@@ -85,6 +86,8 @@ export class Link {
   readonly #failed = (error: Error): never => {
     this.#inFlight--
     if (error.name === 'ReplyError') throw fromReply(error)
+    // Only a socket that goes answers like this; its end follows.
+    this.#open = false
     throw new RedisFailureError(
       'unknown',
       `The connection failed before the answer (${(this.#cause ?? error).message})`,

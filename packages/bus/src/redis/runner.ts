@@ -164,6 +164,11 @@ export class Runner implements ScriptRunner {
     return this.#connection.usable(signal)
   }
 
+  /** Ends the connection; the next one may reach another server. */
+  reconnect(error: Error): void {
+    this.#connection.drop(error)
+  }
+
   /** Keeps the program running until `release`: work waits for Redis. */
   hold(): void {
     this.#connection.hold()

@@ -1,0 +1,388 @@
+/**
+ * The bus: wires its parts together and owns their order.
+ *
+ * 1. made: options are checked, plugins set up; nothing is sent
+ * 2. started, by ready() or the first publish or consume: plugins composed, connections opened, plugins started, subscriptions started
+ * 3. closed: subscriptions drain, plugins stop, publishes under way are answered, the outbox is relayed, connections end
+ */
+
+import { createTopicAdmin } from './admin/topic-admin.js'
+import type {
+  Bus,
+  BusCore,
+  BusEvents,
+  BusOptions,
+  CloseOptions,
+  CloseReport,
+  Inspection,
+  Plugin,
+  Receipt,
+  Subscription,
+  TopicAdmin,
+} from './api/index.js'
+import { BusListeners } from './bus-listeners.js'
+import { type BusSettings, checkBusOptions } from './bus-options.js'
+import { createSubscription } from './consume/subscription.js'
+import { BuswayError } from './errors/busway-error.js'
+import { createPlugins, type Plugins } from './plugins/index.js'
+import { BusPublisher } from './publish/publisher.js'
+import { closedError } from './redis/connection.js'
+import { OutageLog } from './redis/outage-log.js'
+import { Runner } from './redis/runner.js'
+import { WakeSubscriber } from './redis/wakes.js'
+import { createRelayer } from './relay/relayer.js'
+import type { AnyHandler, ConsumeDependencies, OwnedSubscription } from './seams.js'
+import { Catalog } from './topics/index.js'
+import { durationMs } from './validate/durations.js'
+import { checkNames, checkOptionsObject } from './validate/options.js'
+
+/** No byte for this long while something is in flight: the socket hangs. Half of the publish timeout's default, so that a publish survives it. */
+const HANG_MS = 5_000
+
+type State = 'made' | 'starting' | 'started' | 'closing' | 'closed'
+
+/** A publish that came before the plugins had started. */
+interface Waiting {
+  run(): void
+  fail(error: unknown): void
+}
+
+class BusKernel implements BusCore<Record<string, unknown>, string> {
+  readonly #settings: BusSettings
+  readonly #listeners: BusListeners
+  readonly #plugins: Plugins
+  readonly #catalog: Catalog
+  readonly #runner: Runner
+  readonly #wakes: WakeSubscriber
+  readonly #publisher: BusPublisher
+  readonly #dependencies: ConsumeDependencies
+  readonly #outages: OutageLog
+  readonly #subscriptions = new Set<OwnedSubscription>()
+  readonly #waiting = new Set<Waiting>()
+  #state: State = 'made'
+  #isLive = false
+  #isPublishing = true
+  #isConnected = false
+  #pluginCount = 0
+  #starting: Promise<void> | undefined
+  #closing: Promise<CloseReport> | undefined
+
+  constructor(options: BusOptions<object, readonly Plugin[]>) {
+    const settings = checkBusOptions(options)
+    const { service, namespace, address, log } = settings
+    this.#settings = settings
+    this.#listeners = new BusListeners(log)
+    this.#outages = new OutageLog(address, log)
+    this.#catalog = new Catalog(settings.topics, () => this.#pluginCount > 0)
+    this.#plugins = createPlugins({ service, log, topics: this.#catalog.definitions, bus: this })
+    const report = this.#listeners.report
+    this.#runner = new Runner({
+      address,
+      namespace,
+      name: `busway:${service}`,
+      hangMs: HANG_MS,
+      timeoutMs: settings.publishTimeoutMs,
+      lua: () => ({ guards: this.#plugins.guards(), scripts: this.#plugins.scripts() }),
+      onWarning: (message) => log.warn({ redis: address.text }, message),
+      onUp: () => this.#connected(),
+      onDown: (error, problem) => this.#disconnected(error, problem),
+    })
+    this.#wakes = new WakeSubscriber({
+      address,
+      namespace,
+      name: `busway:${service}:wakes`,
+      hangMs: HANG_MS,
+      onDown: (error) => log.debug({ err: error }, 'The subscribed connection went; it is made again'),
+    })
+    this.#publisher = new BusPublisher({
+      service,
+      runner: this.#runner,
+      catalog: this.#catalog,
+      pipeline: () => this.#plugins.compose(),
+      maxPayload: settings.maxPayload,
+      timeoutMs: settings.publishTimeoutMs,
+      log,
+      report,
+      topicsKey: `${namespace}:{$bus}:topics`,
+    })
+    const parts = {
+      service,
+      namespace,
+      runner: this.#runner,
+      wakes: this.#wakes,
+      publisher: this.#publisher,
+      log,
+      report,
+    }
+    const relayer = createRelayer(parts)
+    this.#dependencies = { ...parts, relayer, pipeline: () => this.#plugins.pipeline() }
+    for (const plugin of settings.plugins) this.use(plugin)
+  }
+
+  use(plugin: Plugin): never {
+    this.#checkOpen()
+    this.#plugins.add(plugin)
+    this.#pluginCount++
+    // Typed by what the plugin adds: see BusCore.use.
+    return this as never
+  }
+
+  async ready(): Promise<void> {
+    this.#checkOpen()
+    // A plugin that asks while it starts would wait for itself.
+    if (this.#plugins.insideReady()) return
+    this.#plugins.compose()
+    await Promise.all([this.#start(), this.#reachable()])
+  }
+
+  publish(topic: string, body: unknown, options?: object): Promise<Receipt> {
+    if (this.#isLive) {
+      try {
+        return this.#publisher.publishOne(topic, body, options)
+      } catch (error) {
+        return Promise.reject(error)
+      }
+    }
+    return this.#whenLive(() => this.#publisher.publishOne(topic, body, options))
+  }
+
+  publishBatch(topic: string, entries: readonly unknown[], options?: { signal?: AbortSignal }): Promise<Receipt[]> {
+    return this.#whenLive(() => this.#publisher.publishBatch(topic, entries, options))
+  }
+
+  request(): Promise<never> {
+    return Promise.reject(
+      new BuswayError(
+        'INVALID_OPTIONS',
+        'request() is not available yet. Publish, and let the handler publish its answer.',
+      ),
+    )
+  }
+
+  consume(topic: string, handler: unknown, options: object = {}): Subscription {
+    this.#checkOpen()
+    this.#catalog.checkSource(topic)
+    this.#plugins.compose()
+    const subscription = createSubscription(
+      this.#dependencies,
+      topic,
+      handler as AnyHandler,
+      options as Record<string, unknown>,
+    )
+    for (const other of this.#subscriptions) {
+      if (other.topic !== topic || other.group !== subscription.group) continue
+      throw new BuswayError(
+        'DUPLICATE_SUBSCRIPTION',
+        `This bus consumes ${topic} in the group ${other.group} already. Raise its concurrency, close it first, or give the second a group of its own.`,
+      )
+    }
+    this.#subscriptions.add(subscription)
+    void subscription.closed.then(() => this.#subscriptions.delete(subscription))
+    if (this.#isLive || this.#plugins.insideReady()) subscription.start()
+    else
+      this.#start().then(
+        () => subscription.start(),
+        (error: Error) => subscription.fail(error),
+      )
+    return subscription
+  }
+
+  topic(name: string): TopicAdmin {
+    this.#checkOpen()
+    this.#catalog.check(name)
+    this.#start().catch(() => undefined)
+    return createTopicAdmin(this.#dependencies, name)
+  }
+
+  /** The names of all topics of the namespace that were ever published to or consumed from. */
+  async topics(): Promise<string[]> {
+    this.#checkOpen()
+    await this.#start()
+    const names = (await this.#runner.command('SMEMBERS', [`${this.#settings.namespace}:{$bus}:topics`])) as Buffer[]
+    return names.map(String).sort()
+  }
+
+  inspect(): Inspection {
+    return this.#plugins.inspect()
+  }
+
+  on<E extends keyof BusEvents>(event: E, listener: (event: BusEvents[E]) => void): () => void {
+    return this.#listeners.on(event, listener)
+  }
+
+  close(options: CloseOptions = {}): Promise<CloseReport> {
+    this.#closing ??= this.#close(options)
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  // ---- starting
+
+  #start(): Promise<void> {
+    this.#starting ??= this.#startOnce()
+    return this.#starting
+  }
+
+  async #startOnce(): Promise<void> {
+    this.#state = 'starting'
+    try {
+      this.#plugins.compose()
+      this.#runner.start()
+      // Plugins' ready functions use Redis; a bus without plugins need not wait for it before it takes publishes.
+      if (this.#pluginCount > 0) {
+        await this.#runner.usable()
+        await this.#plugins.start(this.#runner)
+      } else await this.#plugins.start(this.#runner)
+    } catch (error) {
+      for (const waiting of this.#waiting) waiting.fail(error)
+      throw error
+    }
+    if (this.#state !== 'starting') throw closedError()
+    this.#state = 'started'
+    // In their order, before anything that is published from now on.
+    for (const waiting of this.#waiting) waiting.run()
+    this.#isLive = true
+  }
+
+  /** Rejects when the server cannot be used as it is, or not be reached within the publish timeout; trying goes on all the same. */
+  #reachable(): Promise<void> {
+    const giveUp = new AbortController()
+    const timer = setTimeout(() => giveUp.abort(), this.#settings.publishTimeoutMs)
+    const leave = this.#runner.on('down', () => {
+      if (this.#runner.problem !== undefined) giveUp.abort()
+    })
+    if (this.#runner.problem !== undefined) giveUp.abort()
+    return this.#runner
+      .usable(giveUp.signal)
+      .catch((error: unknown) => {
+        throw error instanceof BuswayError ? error : (this.#runner.problem ?? this.#runner.unavailable())
+      })
+      .finally(() => {
+        clearTimeout(timer)
+        leave()
+      })
+  }
+
+  /** At once if the plugins have started (or ask themselves, while they do); else in the order of the calls, when they have. */
+  #whenLive<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      this.#checkPublishing()
+      if (this.#isLive || this.#plugins.insideReady()) return call()
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return new Promise<T>((resolve, reject) => {
+      const end = (): void => {
+        clearTimeout(timer)
+        this.#waiting.delete(waiting)
+      }
+      const waiting: Waiting = {
+        run: () => {
+          end()
+          try {
+            resolve(call())
+          } catch (error) {
+            reject(error)
+          }
+        },
+        fail: (error) => {
+          end()
+          reject(error)
+        },
+      }
+      const timer = setTimeout(
+        () => waiting.fail(this.#runner.problem ?? this.#runner.unavailable()),
+        this.#settings.publishTimeoutMs,
+      )
+      this.#waiting.add(waiting)
+      this.#start().catch(() => undefined)
+    })
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw closedError()
+  }
+
+  #checkPublishing(): void {
+    if (!this.#isPublishing) throw closedError()
+  }
+
+  // ---- the connection
+
+  #connected(): void {
+    this.#outages.up()
+    if (this.#isConnected) return
+    this.#isConnected = true
+    this.#tell({ state: 'up' })
+  }
+
+  #disconnected(error: Error, problem: BuswayError | undefined): void {
+    this.#outages.down(error, problem !== undefined)
+    if (!this.#isConnected) return
+    this.#isConnected = false
+    this.#tell({ state: 'down', error })
+  }
+
+  #tell(event: BusEvents['connection']): void {
+    this.#listeners.report('connection', event)
+    this.#plugins.pipeline().emit('connection', event)
+  }
+
+  // ---- closing
+
+  async #close(options: CloseOptions): Promise<CloseReport> {
+    checkOptionsObject('close', options)
+    checkNames('close', options, ['timeout'])
+    const until = performance.now() + durationMs('timeout', options.timeout ?? '30s')
+    const left = (): number => Math.max(0, until - performance.now())
+
+    const reports = await Promise.all(
+      [...this.#subscriptions].map((subscription) => subscription.close({ timeout: left() })),
+    )
+    await within(left(), this.#plugins.stop())
+    // Handlers and plugins may have published until here.
+    this.#isPublishing = false
+    this.#isLive = false
+    this.#state = 'closing'
+    for (const waiting of this.#waiting) waiting.fail(closedError())
+    const { unanswered } = await this.#publisher.close(left())
+    await this.#dependencies.relayer.close(left())
+    this.#wakes.close()
+    this.#runner.close()
+    this.#outages.stop()
+    this.#state = 'closed'
+    return {
+      released: reports.reduce((sum, report) => sum + report.released, 0),
+      abandoned: reports.flatMap((report) => report.abandoned),
+      unanswered,
+    }
+  }
+}
+
+/** Waits no longer than that, whatever comes of it. */
+async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const timeUp = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs)
+  })
+  await Promise.race([work, timeUp])
+  clearTimeout(timer)
+}
+
+/**
+ * Makes a bus. Nothing is sent before `ready()`, or the first publish or consume. Throws INVALID_OPTIONS and CONFIG_INVALID for what can be
+ * seen to be wrong before connecting.
+ *
+ * @example
+ * await using bus = createBus({ service: 'orders', topics, plugins: [dedupe()] })
+ * await bus.publish('orders.paid', { id: '1' })
+ */
+export function createBus<T extends object = Record<string, unknown>, const Plugins extends readonly Plugin[] = []>(
+  options: BusOptions<T, Plugins>,
+): Bus<T, Plugins[number]['name']> {
+  // The kernel is one bus for all topics and plugins; the caller's types say which it has.
+  return new BusKernel(options as BusOptions<object, readonly Plugin[]>) as unknown as Bus<T, Plugins[number]['name']>
+}

@@ -1,0 +1,90 @@
+/** The options of a publish: checked before anything is written, and what of them the message carries. */
+import type { PublishOptionsCore } from '../api/index.js'
+import { BuswayError } from '../errors/busway-error.js'
+import type { Pipeline } from '../seams.js'
+import { durationMs } from '../validate/durations.js'
+import { shown } from '../validate/names.js'
+import { invalidOption, unknownOption } from '../validate/options.js'
+
+/** Options of which the kernel knows, in the order that errors list them. */
+const kernelNames = ['id', 'type', 'key', 'headers', 'position', 'delay', 'deliverAt', 'signal'] as const
+/** Named on the design page, and coming. */
+const notYet = new Set(['priority', 'expiresIn', 'durability'])
+
+/** What a message asks for beyond its body and headers; such a message is a batch of its own. */
+export interface Special {
+  readonly id: string | undefined
+  readonly key: string | undefined
+  readonly delayMs: number | undefined
+  readonly dueAtMs: number | undefined
+  readonly front: boolean
+}
+
+/** Throws INVALID_OPTIONS. */
+export function checkPublishOptions(
+  where: string,
+  options: object,
+  pipeline: Pipeline,
+): asserts options is PublishOptionsCore {
+  for (const name of Object.keys(options)) {
+    const value = (options as Record<string, unknown>)[name]
+    if (value === undefined) continue
+    if ((kernelNames as readonly string[]).includes(name))
+      checkKernelOption(name as (typeof kernelNames)[number], value)
+    else if (pipeline.optionNames('publish').includes(name)) pipeline.checkOption('publish', name, value)
+    else if (notYet.has(name)) {
+      throw new BuswayError('INVALID_OPTIONS', `${where}: ${name} is not available yet. Leave it out.`, {
+        details: { option: name },
+      })
+    } else throw unknownOption(where, name, [...kernelNames, ...pipeline.optionNames('publish')])
+  }
+  const { delay, deliverAt } = options as PublishOptionsCore
+  if (delay !== undefined && deliverAt !== undefined) {
+    throw new BuswayError('INVALID_OPTIONS', `${where}: delay and deliverAt both say when. Give one of them.`)
+  }
+}
+
+function checkKernelOption(name: (typeof kernelNames)[number], value: unknown): void {
+  if (name === 'id' || name === 'type') checkText(name, value, 200)
+  else if (name === 'key') checkText(name, value, 1_000)
+  else if (name === 'headers') checkHeaders(value)
+  else if (name === 'delay') durationMs(name, value)
+  else if (name === 'position') check(name, value, value === 'back' || value === 'front', "'back' or 'front'")
+  else if (name === 'deliverAt') check(name, value, value instanceof Date && value.getTime() >= 0, 'a valid Date')
+  else check(name, value, value instanceof AbortSignal, 'an AbortSignal')
+}
+
+function check(option: string, value: unknown, fits: boolean, expected: string): void {
+  if (!fits) throw invalidOption(option, value, expected)
+}
+
+function checkText(option: string, value: unknown, most: number): void {
+  if (typeof value !== 'string' || value.length === 0 || value.length > most)
+    throw invalidOption(option, value, `a string of 1 to ${most} characters`)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is refused
+  if (/[\u0000-\u001f\u007f]/.test(value)) throw invalidOption(option, value, 'free of control characters')
+}
+
+function checkHeaders(value: unknown): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalidOption('headers', value, 'an object of strings')
+  for (const [name, text] of Object.entries(value)) {
+    if (name.length === 0 || name.length > 1_000)
+      throw new BuswayError('INVALID_OPTIONS', 'headers: a name has 1 to 1,000 characters.')
+    if (typeof text !== 'string') throw invalidOption(`headers[${shown(name)}]`, text, 'a string')
+  }
+}
+
+/** What the options ask for; `undefined` if nothing. They have been checked. */
+export function specialOf(options: Readonly<Record<string, unknown>>): Special | undefined {
+  const { id, key, delay, deliverAt, position } = options as PublishOptionsCore
+  if (id === undefined && key === undefined && delay === undefined && deliverAt === undefined && position !== 'front')
+    return undefined
+  return {
+    id,
+    key,
+    delayMs: delay === undefined ? undefined : durationMs('delay', delay),
+    dueAtMs: deliverAt?.getTime(),
+    front: position === 'front',
+  }
+}

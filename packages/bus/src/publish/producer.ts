@@ -1,0 +1,398 @@
+/**
+ * Publishes to one topic as an idempotent producer. Redis runs request n of a session only if n is its last + 1, so several requests can be under way
+ * and none is lost, repeated or overtaken:
+ *
+ * 1. `enqueue`: units wait in order; what arrives in one tick, or while calls are under way, shares the next request (group commit)
+ * 2. `#pump`: packs requests, numbers them, sends them, up to `inFlightMost` at a time
+ * 3. answered: the units are told. Anything else stops the pump until all that is under way has been answered or lost
+ * 4. `#heal`: works out what each answer proves, opens a new session if the old one can prove nothing, and sends the unanswered again, in order
+ * 5. a unit that waits longer than `timeoutMs` is told what is known of it
+ */
+import { declare, type GuardKeys, type PublishReply, publish } from '@busway/lua'
+import type { Receipt } from '../api/index.js'
+import { BuswayError } from '../errors/busway-error.js'
+import { isRedisFailure } from '../errors/redis-failure.js'
+import { explainFailure } from '../redis/explain.js'
+import type { Runner } from '../redis/runner.js'
+import { BATCH_BYTES, BATCH_MESSAGES, encodeProperties, randomId } from '../wire/index.js'
+import type { PreparedMessage } from './message.js'
+import { UnitQueue } from './queue.js'
+import { type Packing, type PublishRequest, packRequest } from './request.js'
+import { Unit } from './unit.js'
+import { judge } from './verdict.js'
+
+export interface ProducerSettings {
+  readonly topic: string
+  readonly source: string
+  /** Groups that exist from the first publish on. */
+  readonly groups: readonly string[]
+  readonly timeoutMs: number
+  readonly runner: Runner
+  readonly guardKeys: GuardKeys | undefined
+  /** Adds the topic to the namespace's registry. */
+  readonly register: () => Promise<unknown>
+  readonly onGuardError: (guard: string, error: string) => void
+  readonly onRollback: () => void
+}
+
+/** Requests under way at a time. */
+const inFlightMost = 4
+
+export class Producer {
+  readonly #settings: ProducerSettings
+  readonly #packing: Packing
+  readonly #queue = new UnitQueue()
+  /** Not answered yet, in the order of their numbers. */
+  #requests: PublishRequest[] = []
+  /** Of those, sent and not yet answered or lost. */
+  #underWay = 0
+  #session = ''
+  #isOpen = false
+  #nextNumber = 1
+  /** The highest number that was answered: a server that has forgotten it was rolled back. */
+  #confirmed = 0
+  #isHealing = false
+  #mustHeal = false
+  #isScheduled = false
+  #isBusy = false
+  #tries = 0
+  #timer: NodeJS.Timeout | undefined
+  #idle: (() => void)[] = []
+
+  constructor(settings: ProducerSettings) {
+    this.#settings = settings
+    const { topic, source, runner } = settings
+    this.#packing = {
+      topic,
+      source,
+      plainProperties: encodeProperties({ source }),
+      timeOf: (at) => runner.now() - (performance.now() - at),
+    }
+  }
+
+  get packing(): Packing {
+    return this.#packing
+  }
+
+  get unanswered(): number {
+    let count = 0
+    for (const request of this.#requests) if (!request.isAbandoned) count += request.messages
+    return count + this.#queue.messages
+  }
+
+  enqueue(messages: readonly PreparedMessage[], signal: AbortSignal | undefined): Promise<Receipt[]> {
+    return new Promise((resolve, reject) => {
+      const unit = new Unit(messages, performance.now(), resolve, reject)
+      if (signal !== undefined) this.#takeBack(unit, signal)
+      this.#queue.push(unit)
+      if (!this.#isBusy) this.#begin()
+      this.#schedule()
+    })
+  }
+
+  /** What is not in a request yet is never sent. */
+  #takeBack(unit: Unit, signal: AbortSignal): void {
+    const aborted = (): void =>
+      unit.refuse(unit.isTaken ? this.#unknown({ failure: undefined }, 'until it was aborted') : signal.reason)
+    unit.onSettled = () => signal.removeEventListener('abort', aborted)
+    if (signal.aborted) aborted()
+    else signal.addEventListener('abort', aborted, { once: true })
+  }
+
+  /** Resolves when nothing waits for an answer. */
+  idle(): Promise<void> {
+    if (!this.#isBusy) return Promise.resolve()
+    return new Promise((resolve) => this.#idle.push(resolve))
+  }
+
+  /** Tells all that wait what is known, and sends nothing more. */
+  abandon(error: BuswayError): void {
+    for (const request of this.#requests) {
+      request.refuse(isUncertain(request) ? this.#unknown(request) : error)
+      request.isAbandoned = true
+    }
+    for (let unit = this.#queue.shift(); unit !== undefined; unit = this.#queue.shift()) unit.refuse(error)
+    clearTimeout(this.#timer)
+  }
+
+  /** At the end of this tick: whoever publishes within it shares the request. */
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    process.nextTick(this.#pump)
+  }
+
+  readonly #pump = (): void => {
+    this.#isScheduled = false
+    if (this.#isHealing) return
+    if (this.#mustHeal) {
+      if (this.#underWay === 0) void this.#heal()
+      return
+    }
+    if (!this.#isOpen && !this.#queue.isEmpty) {
+      void this.#heal()
+      return
+    }
+    while (!this.#queue.isEmpty && this.#hasRoom()) {
+      const request = packRequest(this.#queue, this.#packing)
+      if (request === undefined) break
+      request.number = this.#nextNumber++
+      this.#requests.push(request)
+      this.#send(request)
+    }
+    if (this.#requests.length === 0 && this.#queue.isEmpty) this.#end()
+  }
+
+  /** A lone publish is sent at once. While calls are under way only what fills a batch is; the rest goes together with what comes meanwhile. */
+  #hasRoom(): boolean {
+    if (this.#underWay === 0) return true
+    return this.#underWay < inFlightMost && (this.#queue.messages >= BATCH_MESSAGES || this.#queue.bytes >= BATCH_BYTES)
+  }
+
+  #send(request: PublishRequest): void {
+    request.isSent = true
+    request.reply = undefined
+    request.failure = undefined
+    this.#underWay++
+    const { runner, topic, guardKeys } = this.#settings
+    runner
+      .run(publish, topic, {
+        session: this.#session,
+        number: request.number,
+        lowestUnanswered: (this.#requests[0] ?? request).number,
+        batches: request.batches,
+        ...(request.guardCalls === undefined
+          ? {}
+          : {
+              units: request.unitSizes as readonly number[],
+              guardCalls: request.guardCalls,
+              guardKeys: guardKeys ?? [],
+            }),
+      })
+      .then(
+        (reply) => this.#answered(request, reply),
+        (error: unknown) => this.#failed(request, error),
+      )
+  }
+
+  #answered(request: PublishRequest, reply: PublishReply): void {
+    this.#underWay--
+    request.reply = reply
+    if (reply.status === 'ok') {
+      this.#confirmed = Math.max(this.#confirmed, request.number)
+      this.#tries = 0
+      this.#remove(request)
+      request.accept(this.#settings.topic, this.#session, reply.outcomes)
+      for (const { guard, error } of reply.guardErrors) this.#settings.onGuardError(guard, error)
+    } else this.#mustHeal = true
+    // After the callers' own continuations, which may publish more.
+    this.#schedule()
+  }
+
+  #failed(request: PublishRequest, error: unknown): void {
+    this.#underWay--
+    if (isRedisFailure(error)) {
+      request.failure = error
+      if (error.kind === 'unknown') request.mayHaveHappened = true
+    } else {
+      // It could not even be made into a command: nothing was sent, and trying again would not help.
+      this.#remove(request)
+      request.refuse(error)
+    }
+    this.#mustHeal = true
+    this.#schedule()
+  }
+
+  #remove(request: PublishRequest): void {
+    const at = this.#requests.indexOf(request)
+    if (at >= 0) this.#requests.splice(at, 1)
+  }
+
+  async #heal(): Promise<void> {
+    this.#isHealing = true
+    try {
+      // Each round begins in a turn of its own, so that the sockets' events are seen.
+      while (!(await this.#tryToHeal())) await new Promise((resolve) => setImmediate(resolve))
+    } finally {
+      this.#isHealing = false
+      this.#schedule()
+    }
+  }
+
+  /** One round: true when requests may flow again, or nothing is left to send. */
+  async #tryToHeal(): Promise<boolean> {
+    this.#expire()
+    const verdict = judge(this.#requests, this.#confirmed)
+    this.#requests = verdict.again
+    for (const request of verdict.hopeless) {
+      request.refuse(
+        request.mayHaveHappened
+          ? this.#unknown(request)
+          : explainFailure(request.failure, this.#settings.runner.address),
+      )
+    }
+    if (verdict.rolledBack) this.#settings.onRollback()
+    if (verdict.newSession) this.#isOpen = false
+    this.#mustHeal = false
+    if (this.#requests.length === 0 && (this.#queue.isEmpty || this.#isOpen)) return true
+
+    const failure = verdict.wait
+    if (failure !== undefined) await this.#waitOut(failure.reply)
+    if (!(await this.#reach())) return false
+    if (!this.#isOpen && !(await this.#open())) return false
+    if (verdict.renumber || verdict.newSession) this.#renumber()
+    for (const request of this.#requests) if (!request.isAbandoned) this.#send(request)
+    return true
+  }
+
+  async #waitOut(reply: string | undefined): Promise<void> {
+    const { runner } = this.#settings
+    // The primary is another one now: the next connection finds it, or waits for it.
+    if (reply === 'READONLY') runner.reconnect(new Error('Redis became a read-only replica'))
+    if (reply === 'NOSCRIPT') await runner.reload().catch(() => undefined)
+    else await runner.pause(Math.min(25 * 2 ** this.#tries++, 500))
+  }
+
+  /** True when Redis can be asked; false when something else has to be looked at first. */
+  async #reach(): Promise<boolean> {
+    const { runner, timeoutMs } = this.#settings
+    if (runner.isUp) return true
+    const { problem } = runner
+    if (problem !== undefined && isLasting(problem)) this.#refuseUnsent(problem)
+    if (this.#requests.length === 0 && this.#queue.isEmpty) return false
+    // Not longer than the oldest waits, whoever that is; a server that answers and cannot be used is told at once.
+    const giveUp = new AbortController()
+    const oldest = this.#oldest() ?? performance.now()
+    const timer = setTimeout(() => giveUp.abort(), Math.max(1, oldest + timeoutMs - performance.now()))
+    const leave = runner.on('down', () => {
+      if (runner.problem !== undefined) giveUp.abort()
+    })
+    try {
+      await runner.usable(giveUp.signal)
+      return true
+    } catch (error) {
+      if (error instanceof BuswayError && error.code === 'BUS_CLOSED') this.abandon(error)
+      return false
+    } finally {
+      clearTimeout(timer)
+      leave()
+    }
+  }
+
+  /** A session of its own for this producer, and a topic that is known. */
+  async #open(): Promise<boolean> {
+    const { runner, topic, groups, register } = this.#settings
+    const session = randomId()
+    try {
+      await Promise.all([register(), runner.run(declare, topic, { session, groups })])
+    } catch (error) {
+      await this.#refusedToOpen(error)
+      return false
+    }
+    this.#session = session
+    this.#isOpen = true
+    this.#nextNumber = 1
+    this.#confirmed = 0
+    this.#renumber()
+    return true
+  }
+
+  async #refusedToOpen(error: unknown): Promise<void> {
+    const failure = isRedisFailure(error) ? error : undefined
+    const explained = explainFailure(error, this.#settings.runner.address)
+    // Whatever waits here was never sent under this session; what may have happened under an older one waits for its time.
+    if (
+      failure === undefined ||
+      failure.kind === 'failed' ||
+      failure.reply === 'OOM' ||
+      (failure.kind === 'refused' && isLasting(explained))
+    ) {
+      this.#refuseUnsent(explained)
+    }
+    if (failure === undefined || failure.kind === 'refused' || failure.kind === 'failed')
+      await this.#waitOut(failure?.reply)
+  }
+
+  /** Numbers what is unanswered without a gap from the last that the session knows. */
+  #renumber(): void {
+    let number = this.#confirmed
+    for (const request of this.#requests) request.number = ++number
+    this.#nextNumber = number + 1
+  }
+
+  #refuseUnsent(error: BuswayError): void {
+    this.#requests = this.#requests.filter((request) => {
+      if (request.mayHaveHappened) return true
+      request.refuse(error)
+      return false
+    })
+    for (let unit = this.#queue.shift(); unit !== undefined; unit = this.#queue.shift()) unit.refuse(error)
+  }
+
+  /** Tells those who have waited long enough. A request that may have happened stays for its number until `judge` sees it. */
+  #expire(): void {
+    const { timeoutMs, runner } = this.#settings
+    const before = performance.now() - timeoutMs
+    for (const request of this.#requests) {
+      if (request.isAbandoned || request.handedOverAt > before) continue
+      request.refuse(isUncertain(request) ? this.#unknown(request) : this.#neverDone(request))
+      request.isAbandoned = true
+    }
+    for (let unit = this.#queue.peek(); unit !== undefined; unit = this.#queue.peek()) {
+      if (!unit.isSettled && unit.handedOverAt > before) break
+      this.#queue.shift()
+      unit.refuse(runner.problem ?? runner.unavailable())
+    }
+  }
+
+  #neverDone({ failure }: PublishRequest): BuswayError {
+    const { runner } = this.#settings
+    if (failure === undefined || failure.kind === 'unsent') return runner.problem ?? runner.unavailable()
+    return explainFailure(failure, runner.address)
+  }
+
+  #unknown({ failure }: Pick<PublishRequest, 'failure'>, when = `within ${this.#settings.timeoutMs} ms`): BuswayError {
+    const { topic, runner } = this.#settings
+    return new BuswayError(
+      'PUBLISH_UNKNOWN',
+      `The publish to ${topic} was sent to Redis at ${runner.address.text}, and no answer came ${when}: it may or may not have happened. Publish again with an id of your own where twice would be wrong.`,
+      { cause: failure },
+    )
+  }
+
+  #oldest(): number | undefined {
+    return this.#requests.find((request) => !request.isAbandoned)?.handedOverAt ?? this.#queue.peek()?.handedOverAt
+  }
+
+  #begin(): void {
+    this.#isBusy = true
+    // As long as somebody waits for an answer the program runs on.
+    this.#settings.runner.hold()
+    this.#timer ??= setTimeout(this.#look, this.#settings.timeoutMs).unref()
+  }
+
+  #end(): void {
+    if (!this.#isBusy) return
+    this.#isBusy = false
+    this.#settings.runner.release()
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /** Armed once for many publishes: it looks when the oldest could be due, and not at all when idle. */
+  readonly #look = (): void => {
+    this.#timer = undefined
+    this.#expire()
+    const oldest = this.#oldest()
+    this.#schedule()
+    if (oldest === undefined) return
+    const dueMs = oldest + this.#settings.timeoutMs - performance.now()
+    this.#timer = setTimeout(this.#look, Math.max(1, dueMs)).unref()
+  }
+}
+
+/** It will not pass by itself soon: telling it at once is better than waiting. */
+const isLasting = (problem: BuswayError): boolean =>
+  problem.code !== 'REDIS_UNAVAILABLE' && problem.details.primary === undefined
+
+const isUncertain = ({ mayHaveHappened, isSent, reply, failure }: PublishRequest): boolean =>
+  mayHaveHappened || (isSent && reply === undefined && failure === undefined)

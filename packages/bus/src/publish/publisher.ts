@@ -1,0 +1,269 @@
+/**
+ * From a caller's body to its receipt: check, validate, run the plugins' chain, encode, hand over to the topic's producer. A message without options
+ * on a bus without plugins takes the short way.
+ */
+import { declare, type StagedPublish } from '@busway/lua'
+import type { BusEvents, Logger, Outgoing, PublishBatch, Receipt, StandardSchemaV1 } from '../api/index.js'
+import { BuswayError } from '../errors/busway-error.js'
+import type { Runner } from '../redis/runner.js'
+import type { Pipeline, Publisher } from '../seams.js'
+import { type Catalog, isChecking, validateBody } from '../topics/index.js'
+import { checkOptionsObject } from '../validate/options.js'
+import { JSON_TYPE } from '../wire/index.js'
+import { BYTES_TYPE, prepare, preparePlain } from './message.js'
+import { checkPublishOptions } from './options.js'
+import { Producer } from './producer.js'
+import { batchOfOne } from './request.js'
+
+export interface PublisherSettings {
+  readonly service: string
+  readonly runner: Runner
+  readonly catalog: Catalog
+  /** Composed: called after the bus has started. */
+  readonly pipeline: () => Pipeline
+  readonly maxPayload: number
+  readonly timeoutMs: number
+  readonly log: Logger
+  readonly report: <E extends keyof BusEvents>(event: E, payload: BusEvents[E]) => void
+  /** The key of the set of all topics. */
+  readonly topicsKey: string
+}
+
+/** One topic of this publisher. */
+interface Outlet {
+  readonly producer: Producer
+  readonly schema: StandardSchemaV1 | undefined
+}
+
+const BATCH_ENTRIES = 1_000
+const BATCH_TOTAL_BYTES = 1024 * 1024
+
+const first = (receipts: Receipt[]): Receipt => receipts[0] as Receipt
+
+export class BusPublisher implements Publisher {
+  readonly #settings: PublisherSettings
+  readonly #outlets = new Map<string, Outlet>()
+  readonly #ensured = new Map<string, Promise<void>>()
+
+  constructor(settings: PublisherSettings) {
+    this.#settings = settings
+  }
+
+  /** Throws or rejects as `bus.publish` does. */
+  publishOne(topic: string, body: unknown, options: object | undefined): Promise<Receipt> {
+    const { schema, producer } = this.#outlet(topic)
+    const pipeline = this.#settings.pipeline()
+    if (options === undefined && schema === undefined && isBare(pipeline)) {
+      return producer.enqueue([preparePlain(topic, body, this.#settings.maxPayload)], undefined).then(first)
+    }
+    checkOptionsObject('publish', options)
+    return this.#publishMany(
+      topic,
+      [{ ...options, body }],
+      (options as { signal?: AbortSignal } | undefined)?.signal,
+      'publish',
+    ).then(first)
+  }
+
+  /** Throws or rejects as `bus.publishBatch` does. */
+  publishBatch(
+    topic: string,
+    entries: readonly unknown[],
+    options: { signal?: AbortSignal } | undefined,
+  ): Promise<Receipt[]> {
+    this.#outlet(topic)
+    if (!Array.isArray(entries))
+      throw new BuswayError('INVALID_OPTIONS', 'publishBatch: the entries are an array of { body, ... }.')
+    if (entries.length > BATCH_ENTRIES) {
+      throw new BuswayError(
+        'BATCH_TOO_LARGE',
+        `publishBatch takes ${BATCH_ENTRIES} entries at most, since they are all or none in one script call; these are ${entries.length}. Split them.`,
+      )
+    }
+    for (const [i, entry] of entries.entries()) {
+      if (typeof entry !== 'object' || entry === null || !('body' in entry))
+        throw new BuswayError('INVALID_OPTIONS', `publishBatch: entry ${i} is no { body, ... }.`)
+      if ('signal' in entry)
+        throw new BuswayError(
+          'INVALID_OPTIONS',
+          `publishBatch: entry ${i} has a signal; the batch is all or none, so it has one, in the third argument.`,
+        )
+    }
+    if (entries.length === 0) return Promise.resolve([])
+    return this.#publishMany(topic, entries as { body: unknown }[], options?.signal, 'publishBatch')
+  }
+
+  /** Without a waiting turn unless a schema or a plugin takes one: calls keep their order, with options or without. */
+  #publishMany(
+    topic: string,
+    entries: readonly { body: unknown }[],
+    signal: AbortSignal | undefined,
+    where: string,
+  ): Promise<Receipt[]> {
+    const pipeline = this.#settings.pipeline()
+    const { schema } = this.#outlet(topic)
+    const bodies: unknown[] = []
+    const optionsOf: object[] = []
+    for (const { body, ...options } of entries) {
+      checkPublishOptions(where, options, pipeline)
+      optionsOf.push(options)
+      bodies.push(schema === undefined ? body : validateBody(topic, schema, body))
+    }
+    const run = (values: readonly unknown[]): Promise<Receipt[]> => {
+      const messages = values.map((body, i) => outgoing(body, optionsOf[i] as object))
+      return this.#run({ topic, messages, via: 'publish' }, signal)
+    }
+    return schema !== undefined && bodies.some((body) => body instanceof Promise)
+      ? Promise.all(bodies).then(run)
+      : run(bodies)
+  }
+
+  publish(batch: PublishBatch): Promise<Receipt[]> {
+    return this.#run(batch, undefined)
+  }
+
+  async #run(batch: PublishBatch, signal: AbortSignal | undefined): Promise<Receipt[]> {
+    const pipeline = this.#settings.pipeline()
+    const send = (): Promise<Receipt[]> => this.#send(batch, signal, pipeline)
+    if (!pipeline.listens('published')) return pipeline.publish === undefined ? send() : pipeline.publish(batch, send)
+    const { topic, via } = batch
+    const startMs = Date.now()
+    try {
+      const receipts = await (pipeline.publish === undefined ? send() : pipeline.publish(batch, send))
+      pipeline.emit('published', { topic, receipts, via, startMs, endMs: Date.now() })
+      return receipts
+    } catch (error) {
+      pipeline.emit('published', { topic, receipts: [], via, startMs, endMs: Date.now(), error: error as Error })
+      throw error
+    }
+  }
+
+  async #send(
+    { topic, messages }: PublishBatch,
+    signal: AbortSignal | undefined,
+    pipeline: Pipeline,
+  ): Promise<Receipt[]> {
+    const { maxPayload } = this.#settings
+    const prepared = messages.map((message) => prepare(topic, message, pipeline.guards.publish, maxPayload))
+    if (prepared.length > 1) {
+      const bytes = prepared.reduce((sum, message) => sum + message.bodyBytes, 0)
+      if (bytes > BATCH_TOTAL_BYTES) {
+        throw new BuswayError(
+          'BATCH_TOO_LARGE',
+          `publishBatch takes ${BATCH_TOTAL_BYTES.toLocaleString('en')} bytes of bodies at most, since they are all or none in one script call; these are ${bytes.toLocaleString('en')}. Split them.`,
+          { details: { bytes } },
+        )
+      }
+    }
+    return this.#outlet(topic).producer.enqueue(prepared, signal)
+  }
+
+  async stage(topic: string, body: unknown, options: Record<string, unknown>): Promise<StagedPublish> {
+    const { schema, producer } = this.#outlet(topic)
+    const pipeline = this.#settings.pipeline()
+    checkOptionsObject('ctx.publish', options)
+    checkPublishOptions('ctx.publish', options, pipeline)
+    const message = outgoing(schema === undefined ? body : await validateBody(topic, schema, body), options)
+    let staged: StagedPublish | undefined
+    const send = async (): Promise<Receipt[]> => {
+      const prepared = prepare(topic, message, pipeline.guards.publish, this.#settings.maxPayload)
+      const guardCalls = (prepared.guardArgs ?? []).flatMap((args, guard) =>
+        args === undefined ? [] : [{ message: 0, guard, args }],
+      )
+      const batch = batchOfOne(prepared, producer.packing, performance.now())
+      staged = guardCalls.length === 0 ? { topic, batch } : { topic, batch, guardCalls }
+      return [{ id: prepared.special?.id ?? '', topic, status: 'accepted' }]
+    }
+    const batch: PublishBatch = { topic, messages: [message], via: 'settle' }
+    await (pipeline.publish === undefined ? send() : pipeline.publish(batch, send))
+    if (staged !== undefined) return staged
+    throw new BuswayError(
+      'PLUGIN_MISUSE',
+      `A publish middleware answered for the staged publish to ${topic} without next(): within a settle, guards decide instead.`,
+    )
+  }
+
+  ensureTopic(topic: string): Promise<void> {
+    let ensured = this.#ensured.get(topic)
+    if (ensured === undefined) {
+      const { runner } = this.#settings
+      const groups = this.#settings.catalog.definition(topic)?.groups ?? []
+      ensured = Promise.all([this.#register(topic), runner.runRepeatable(declare, topic, { groups })]).then(
+        () => undefined,
+      )
+      this.#ensured.set(topic, ensured)
+      ensured.catch(() => this.#ensured.delete(topic))
+    }
+    return ensured
+  }
+
+  /** Waits for what is under way, tells the rest that it is given up. */
+  async close(timeoutMs: number): Promise<{ unanswered: number }> {
+    const producers = [...this.#outlets.values()].map(({ producer }) => producer)
+    let timer: NodeJS.Timeout | undefined
+    const timeUp = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, timeoutMs)
+    })
+    await Promise.race([Promise.all(producers.map((producer) => producer.idle())), timeUp])
+    clearTimeout(timer)
+    const unanswered = producers.reduce((sum, producer) => sum + producer.unanswered, 0)
+    const error = new BuswayError('BUS_CLOSED', 'The bus was closed before this publish was sent. Nothing was written.')
+    for (const producer of producers) producer.abandon(error)
+    return { unanswered }
+  }
+
+  #outlet(topic: string): Outlet {
+    return this.#outlets.get(topic) ?? this.#makeOutlet(topic)
+  }
+
+  #makeOutlet(topic: string): Outlet {
+    const { runner, service, timeoutMs, log, report } = this.#settings
+    const catalog: Catalog = this.#settings.catalog
+    catalog.check(topic)
+    const definition = catalog.definition(topic)
+    const guards = this.#settings.pipeline().guards.publish
+    const producer = new Producer({
+      topic,
+      source: service,
+      groups: definition?.groups ?? [],
+      timeoutMs,
+      runner,
+      guardKeys: guards.length === 0 ? undefined : guards.map((guard) => guard.keys(topic, '')),
+      register: () => this.#register(topic),
+      onGuardError: (guard, error) => {
+        const failure = new BuswayError(
+          'PLUGIN_MISUSE',
+          `The guard ${guard} failed to apply after a publish to ${topic} was accepted: ${error}`,
+        )
+        log.error({ topic, guard, err: failure }, failure.message)
+        report('error', failure)
+      },
+      onRollback: () => {
+        this.#ensured.delete(topic)
+        log.warn(
+          { topic },
+          `Redis has forgotten publishes to ${topic} that it had confirmed (a failover, or a lost second); what was unanswered is sent again`,
+        )
+        report('rollback', { topic, side: 'producer' })
+      },
+    })
+    const schema = definition?.body
+    const outlet = { producer, schema: schema !== undefined && isChecking(schema) ? schema : undefined }
+    this.#outlets.set(topic, outlet)
+    return outlet
+  }
+
+  #register(topic: string): Promise<unknown> {
+    return this.#settings.runner.command('SADD', [this.#settings.topicsKey, topic])
+  }
+}
+
+const isBare = (pipeline: Pipeline): boolean =>
+  pipeline.publish === undefined && pipeline.guards.publish.length === 0 && !pipeline.listens('published')
+
+const outgoing = (body: unknown, options: object): Outgoing => ({
+  body,
+  contentType: body instanceof Uint8Array ? BYTES_TYPE : JSON_TYPE,
+  headers: { ...(options as { headers?: Record<string, string> }).headers },
+  options: options as Record<string, unknown>,
+})

@@ -1,0 +1,36 @@
+/** First in, first out, without moving what waits. */
+import type { Unit } from './unit.js'
+
+export class UnitQueue {
+  #units: Unit[] = []
+  #head = 0
+  messages = 0
+  bytes = 0
+
+  get isEmpty(): boolean {
+    return this.#head === this.#units.length
+  }
+
+  push(unit: Unit): void {
+    this.#units.push(unit)
+    this.messages += unit.messages.length
+    this.bytes += unit.bytes
+  }
+
+  peek(): Unit | undefined {
+    return this.#units[this.#head]
+  }
+
+  shift(): Unit | undefined {
+    const unit = this.#units[this.#head]
+    if (unit === undefined) return undefined
+    this.#head++
+    this.messages -= unit.messages.length
+    this.bytes -= unit.bytes
+    if (this.#head === this.#units.length || (this.#head >= 1_024 && this.#head * 2 >= this.#units.length)) {
+      this.#units = this.#units.slice(this.#head)
+      this.#head = 0
+    }
+    return unit
+  }
+}

@@ -1,0 +1,228 @@
+/** Units of several callers packed into one script call. */
+import {
+  type BatchToPublish,
+  batchId,
+  type PublishGuardCall,
+  type PublishOutcome,
+  type PublishReply,
+} from '@busway/lua'
+import type { Receipt } from '../api/index.js'
+import { BuswayError } from '../errors/busway-error.js'
+import type { RedisFailure } from '../seams.js'
+import { BATCH_BYTES, BATCH_MESSAGES, encodeBatch, encodeProperties } from '../wire/index.js'
+import type { PreparedMessage } from './message.js'
+import type { Unit } from './unit.js'
+
+/** A request ends with the unit that reaches one of these; a unit is never split. */
+const REQUEST_BATCHES = 16
+const REQUEST_BYTES = 1024 * 1024
+
+/** What a topic's requests have in common. */
+export interface Packing {
+  readonly topic: string
+  readonly source: string
+  /** `encodeProperties` of the source alone. */
+  readonly plainProperties: Buffer
+  /** Redis' time of a moment of the monotonic clock. */
+  readonly timeOf: (at: number) => number
+}
+
+export class PublishRequest {
+  readonly units: readonly Unit[]
+  readonly batches: readonly BatchToPublish[]
+  /** Left out without guard calls: then units do not matter to Redis. */
+  readonly unitSizes: readonly number[] | undefined
+  readonly guardCalls: readonly PublishGuardCall[] | undefined
+  /** The earliest moment at which one of its callers gives up. */
+  readonly handedOverAt: number
+  number = 0
+  isSent = false
+  /** A try was sent and never answered: whatever later tries answer, it may have happened. Only the server's own word settles it. */
+  mayHaveHappened = false
+  /** Of the last try, whichever there is. */
+  reply: PublishReply | undefined
+  failure: RedisFailure | undefined
+  /** Its callers have been told; it is only kept for its number. */
+  isAbandoned = false
+
+  constructor(units: readonly Unit[], packed: Packed) {
+    this.units = units
+    this.batches = packed.batches
+    this.unitSizes = packed.guardCalls.length > 0 ? units.map((unit) => unit.messages.length) : undefined
+    this.guardCalls = packed.guardCalls.length > 0 ? packed.guardCalls : undefined
+    this.handedOverAt = (units[0] as Unit).handedOverAt
+  }
+
+  get messages(): number {
+    let count = 0
+    for (const unit of this.units) count += unit.messages.length
+    return count
+  }
+
+  accept(topic: string, session: string, outcomes: readonly PublishOutcome[]): void {
+    const ids = this.batches.map((batch, n) => (batch.id === undefined ? `${batchId(session, this.number, n)}.` : ''))
+    const exceptions =
+      outcomes.length === 0 ? undefined : new Map(outcomes.map((outcome) => [outcome.message, outcome]))
+    let position = 0
+    for (const unit of this.units) {
+      const receipts: Receipt[] = []
+      let rejection: BuswayError | undefined
+      for (const message of unit.messages) {
+        const id = message.special?.id ?? (ids[message.batch] as string) + message.index
+        const exception = exceptions?.get(position++)
+        if (exception === undefined) receipts.push({ id, topic, status: 'accepted' })
+        else if (exception.verdict === 'duplicate')
+          receipts.push({ id, topic, status: 'duplicate', duplicateOf: exception.id })
+        else rejection ??= rejected(topic, exception)
+      }
+      if (rejection === undefined) unit.accept(receipts)
+      else unit.refuse(rejection)
+    }
+  }
+
+  refuse(error: unknown): void {
+    for (const unit of this.units) unit.refuse(error)
+  }
+}
+
+function rejected(
+  topic: string,
+  { guard, reason, retryMs }: Extract<PublishOutcome, { verdict: 'reject' }>,
+): BuswayError {
+  const advice = retryMs === undefined ? '' : ` Publish again in ${retryMs} ms.`
+  return new BuswayError(
+    'PUBLISH_REJECTED',
+    `The guard ${guard} refused the publish to ${topic}: ${reason}.${advice}`,
+    {
+      details: { guard, reason, ...(retryMs === undefined ? {} : { retryMs }) },
+    },
+  )
+}
+
+interface Packed {
+  readonly batches: BatchToPublish[]
+  readonly guardCalls: PublishGuardCall[]
+}
+
+/** Takes units from the head of `queue` until the request is full, and encodes them. `undefined` if all that waited was taken back. */
+export function packRequest(
+  queue: { shift(): Unit | undefined; peek(): Unit | undefined },
+  packing: Packing,
+): PublishRequest | undefined {
+  const units: Unit[] = []
+  const packer = new Packer(packing)
+  let bytes = 0
+  for (let unit = queue.peek(); unit !== undefined; unit = queue.peek()) {
+    if (unit.isSettled) {
+      queue.shift()
+      continue
+    }
+    if (units.length > 0 && (packer.closed >= REQUEST_BATCHES || bytes + unit.bytes > REQUEST_BYTES)) break
+    queue.shift()
+    unit.isTaken = true
+    units.push(unit)
+    bytes += unit.bytes
+    packer.add(unit)
+  }
+  return units.length === 0 ? undefined : new PublishRequest(units, packer.finish())
+}
+
+/** Cuts the messages of units, in order, into batches: neighbours share one if nothing but perhaps a key sets them apart. */
+class Packer implements Packed {
+  readonly batches: BatchToPublish[] = []
+  readonly guardCalls: PublishGuardCall[] = []
+  readonly #packing: Packing
+  #open: PreparedMessage[] = []
+  #openBytes = 0
+  #openKey: string | undefined
+  #openSince = 0
+  #position = 0
+
+  constructor(packing: Packing) {
+    this.#packing = packing
+  }
+
+  /** Batches that nothing can be added to. */
+  get closed(): number {
+    return this.batches.length
+  }
+
+  add(unit: Unit): void {
+    for (const message of unit.messages) {
+      if (message.guardArgs !== undefined) this.#callGuards(message)
+      this.#position++
+      if (isAlone(message)) this.#closeWith(message, unit.handedOverAt)
+      else this.#append(message, unit.handedOverAt)
+    }
+  }
+
+  finish(): Packed {
+    this.#close()
+    return this
+  }
+
+  #append(message: PreparedMessage, at: number): void {
+    const key = message.special?.key
+    const full = this.#open.length >= BATCH_MESSAGES || this.#openBytes + message.bodyBytes > BATCH_BYTES
+    if (this.#open.length > 0 && (full || key !== this.#openKey)) this.#close()
+    if (this.#open.length === 0) {
+      this.#openKey = key
+      this.#openSince = at
+    }
+    message.batch = this.batches.length
+    message.index = this.#open.length
+    this.#open.push(message)
+    this.#openBytes += message.bodyBytes
+  }
+
+  #close(): void {
+    if (this.#open.length === 0) return
+    const { source, plainProperties, timeOf } = this.#packing
+    const properties = this.#openKey === undefined ? plainProperties : encodeProperties({ source, key: this.#openKey })
+    this.batches.push({ value: encodeBatch(timeOf(this.#openSince), properties, this.#open) })
+    this.#open = []
+    this.#openBytes = 0
+  }
+
+  #closeWith(message: PreparedMessage, at: number): void {
+    this.#close()
+    message.batch = this.batches.length
+    message.index = 0
+    this.batches.push(batchOfOne(message, this.#packing, at))
+  }
+
+  #callGuards(message: PreparedMessage): void {
+    message.guardArgs?.forEach((args, guard) => {
+      if (args !== undefined) this.guardCalls.push({ message: this.#position, guard, args })
+    })
+  }
+}
+
+function isAlone({ special, followers }: PreparedMessage): boolean {
+  if (followers !== undefined) return true
+  return (
+    special !== undefined &&
+    (special.id !== undefined || special.delayMs !== undefined || special.dueAtMs !== undefined || special.front)
+  )
+}
+
+/** A message that asks for something of its own. */
+export function batchOfOne(message: PreparedMessage, packing: Packing, at: number): BatchToPublish {
+  const { special, followers } = message
+  const properties =
+    special?.id === undefined && special?.key === undefined && followers === undefined
+      ? packing.plainProperties
+      : encodeProperties({
+          source: packing.source,
+          ...(special?.key === undefined ? {} : { key: special.key }),
+          ...(special?.id === undefined ? {} : { id: special.id }),
+          ...(followers?.owns === undefined ? {} : { owns: followers.owns }),
+          ...(followers?.reportTo === undefined ? {} : { reportTo: followers.reportTo }),
+        })
+  const batch: BatchToPublish = { value: encodeBatch(packing.timeOf(at), properties, [message]) }
+  if (special?.id !== undefined) batch.id = special.id
+  if (special?.delayMs !== undefined) batch.delayMs = special.delayMs
+  if (special?.dueAtMs !== undefined) batch.dueAtMs = special.dueAtMs
+  if (special?.front) batch.front = true
+  return batch
+}
