@@ -5,9 +5,9 @@ import { checkLedger } from './check-ledger.js'
 import { checkPublished } from './check-published.js'
 import { type Evidence, type Expected, type Group, groups } from './evidence.js'
 import type { Fault } from './fault.js'
-import { historyOf, type MessageHistory } from './history.js'
+import { historyOf } from './history.js'
 import { type Pace, paceOf } from './pace.js'
-import { judge, type Verdict } from './verdict.js'
+import { type Judged, judgeAll } from './verdict.js'
 
 /** One group's line of the final table. */
 export interface Row extends Pace {
@@ -27,13 +27,6 @@ export interface Row extends Pace {
 export interface Books {
   rows: Row[]
   faults: Fault[]
-}
-
-/** One message with its judgement. */
-export interface Judged extends Verdict {
-  message: string
-  flight: number
-  history: MessageHistory
 }
 
 /**
@@ -79,6 +72,3 @@ export async function balance(expected: Expected, evidence: Evidence): Promise<B
   })
   return { rows, faults }
 }
-
-const judgeAll = (messages: ReadonlyMap<string, MessageHistory>, killed: ReadonlySet<string>): Judged[] =>
-  [...messages].map(([message, history]) => ({ message, flight: history.flight, history, ...judge(history, killed) }))

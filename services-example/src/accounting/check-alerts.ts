@@ -1,7 +1,7 @@
-import type { Judged } from './books.js'
 import type { Expected } from './evidence.js'
 import { type Fault, faultAbout } from './fault.js'
 import { repeatedIn } from './repeated.js'
+import type { Judged } from './verdict.js'
 
 /**
  * The alerts that came are those that the flights give cause for, each as one message. Since delays publishes each in the

@@ -1,6 +1,6 @@
-import type { Judged } from './books.js'
 import type { Evidence, Expected } from './evidence.js'
 import { counted, type Fault, faultAbout } from './fault.js'
+import type { Judged } from './verdict.js'
 
 /** The gateway, dead letters and redrive: the outside's view of what alerts did. */
 export function checkGateway(expected: Expected, evidence: Evidence, judged: readonly Judged[]): Fault[] {

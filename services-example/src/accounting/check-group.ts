@@ -1,6 +1,6 @@
-import type { Judged } from './books.js'
 import type { Group, Left } from './evidence.js'
 import { counted, type Fault, faultAbout } from './fault.js'
+import type { Judged } from './verdict.js'
 
 /** Each message published to a group was settled there once, by a run that is accounted for, and nothing is left. */
 export function checkGroup(

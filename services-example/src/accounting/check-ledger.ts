@@ -1,7 +1,7 @@
 import type { Entry } from '../records/journal-line.js'
-import type { Judged } from './books.js'
 import type { Expected } from './evidence.js'
 import { type Fault, faultAbout } from './fault.js'
+import type { Judged } from './verdict.js'
 
 /** The ledger has an entry for each flight and no other; more than one only where its message was run again after a kill. */
 export function checkLedger({ flights }: Expected, entries: readonly Entry[], judged: readonly Judged[]): Fault[] {

@@ -13,6 +13,13 @@ export interface Verdict {
   died: boolean
 }
 
+/** One message with its judgement. */
+export interface Judged extends Verdict {
+  message: string
+  flight: number
+  history: MessageHistory
+}
+
 /**
  * Judges one message in one group. Every run must have its settle in the same process, unless that process was killed:
  * then the settle may have happened unseen, or another process ran the message again.
@@ -43,3 +50,7 @@ export function judge({ runs, settles }: MessageHistory, killed: ReadonlySet<str
 
 const countOf = (lines: readonly { process: string }[], process: string): number =>
   lines.filter((line) => line.process === process).length
+
+/** Judges all messages of a group. */
+export const judgeAll = (messages: ReadonlyMap<string, MessageHistory>, killed: ReadonlySet<string>): Judged[] =>
+  [...messages].map(([message, history]) => ({ message, flight: history.flight, history, ...judge(history, killed) }))
