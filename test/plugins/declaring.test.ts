@@ -55,7 +55,11 @@ describe('registering a plugin', () => {
   it('refuses everything once the bus has started', async () => {
     const { plugins } = host()
     let kept: Scope | undefined
-    plugins.add(plugin('a', (scope) => void (kept = scope)))
+    plugins.add(
+      plugin('a', (scope) => {
+        kept = scope
+      }),
+    )
     plugins.compose()
     expect((await refusal(() => plugins.add(plugin('b')))).code).to.equal('BUS_STARTED')
     const declaring = kept as unknown as Scope
