@@ -34,6 +34,12 @@ export function violations(topic: TopicSnapshot): string[] {
     if (topic.large.has(batch) !== count > 1) say(`batch ${batch} of ${count} is stored as the wrong kind`)
   }
 
+  for (const batch of topic.follows.keys())
+    if (!topic.batches.has(batch)) say(`follows knows ${batch}, which is not stored`)
+  const scheduled = new Set(topic.scheduled.map(({ member }) => member.seq))
+  for (const [id, member] of topic.deferred)
+    if (!scheduled.has(member.slice(0, 14))) say(`deferred knows ${id}, which is not scheduled`)
+
   const same = (what: string, counted: string | undefined, held: number) => {
     if (Number(counted ?? 0) !== held) say(`${what} is ${counted}, held are ${held}`)
   }

@@ -53,6 +53,10 @@ export interface TopicSnapshot {
   readonly generations: Map<string, string>
   readonly unclaimed: Range[]
   readonly scheduled: Scored<Sequenced>[]
+  /** Batch id -> properties that are honoured when the message ends. */
+  readonly follows: Map<string, Buffer>
+  /** Message id -> member of `scheduled`, of messages that a guard may take back. */
+  readonly deferred: Map<string, string>
   readonly producers: Map<string, string>
   readonly outcomes: Map<string, Map<string, string>>
   readonly outbox: Map<string, string>
@@ -148,6 +152,8 @@ function interpret(topic: string, prefix: string, keys: RawKey[]): TopicSnapshot
     generations: new Map(),
     unclaimed: [],
     scheduled: [],
+    follows: new Map(),
+    deferred: new Map(),
     producers: new Map(),
     outcomes: new Map(),
     outbox: new Map(),
@@ -198,6 +204,8 @@ function readTopicKey(topic: TopicSnapshot, name: string, value: Buffer[]): bool
   if (name === 'meta') into(topic.meta, String)
   else if (name === 'batches') into(topic.batches, (raw) => raw)
   else if (name === 'pending') into(topic.pending, Number)
+  else if (name === 'follows') into(topic.follows, (raw) => raw)
+  else if (name === 'deferred') into(topic.deferred, String)
   else if (name === 'groups') into(topic.generations, String)
   else if (name === 'unclaimed') topic.unclaimed.push(...value.map((raw) => parseRange(String(raw))))
   else if (name === 'scheduled') topic.scheduled.push(...scored(value, parseSequenced))

@@ -4,8 +4,6 @@ import { deadline } from './deadline.js'
 import { Received } from './received.js'
 import type { Command, Report, WorkerSetup } from './worker-protocol.js'
 
-export type WorkerOptions = WorkerSetup
-
 export class Worker {
   readonly reports = new Received<Report>()
   readonly #process: ChildProcess
@@ -65,7 +63,7 @@ export class Worker {
 }
 
 /** Resolves when the worker's subscription is ready. */
-export async function startWorker(setup: WorkerOptions): Promise<Worker> {
+export async function startWorker(setup: WorkerSetup): Promise<Worker> {
   const child = fork(new URL('./worker-program.ts', import.meta.url), {
     execArgv: ['--import', 'tsx'],
     env: { ...process.env, BUSWAY_TEST_WORKER: JSON.stringify(setup) },

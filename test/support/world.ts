@@ -1,114 +1,78 @@
-/** What a test file needs around it: a Redis of its own, a fresh namespace for each test, and everything gone at the end. */
-import { randomBytes } from 'node:crypto'
+/** What a test file needs around a bus: a Redis of its own, buses, proxies and worker processes, all gone after each test. */
 import { type Bus, type BusOptions, createBus } from '@busway/bus'
-import { type RedisServer, type StartRedisOptions, startRedis } from '@busway/testing'
-import { Redis } from 'ioredis'
-import { violations } from '../lua/invariants.js'
-import { readNamespace } from '../lua/snapshot.js'
+import type { StartRedisOptions } from '@busway/testing'
 import { LogLines } from './log-lines.js'
+import { expectConsistent, type PrivateRedis, privateRedis } from './private-redis.js'
 import { type RedisProxy, startProxy } from './proxy.js'
-import { startWorker, type Worker, type WorkerOptions } from './worker.js'
+import { startWorker, type Worker } from './worker.js'
+import type { WorkerSetup } from './worker-protocol.js'
 
-export type AnyBus = Bus<Record<string, unknown>, never>
+export { namespaceIsClean } from './private-redis.js'
 
-export interface World {
-  readonly server: RedisServer
-  /** A connection of the test's own, to look with. */
-  readonly redis: Redis
-  /** Fresh for each test. */
-  readonly namespace: string
+/** The options of a bus here, without those that change its type. */
+export type PlainBusOptions = Partial<Omit<BusOptions, 'topics' | 'plugins'>>
+
+export interface World extends PrivateRedis {
   /** What all buses of this test logged. */
   readonly log: LogLines
   /** A bus in this test's namespace, closed after the test. */
-  bus(options?: Partial<Omit<BusOptions<Record<string, unknown>, readonly []>, 'topics' | 'plugins'>>): AnyBus
+  bus(options?: PlainBusOptions): Bus
   /** A proxy in front of this world's Redis, closed after the test. */
   proxy(): Promise<RedisProxy>
   /** A consumer in a process of its own, killed after the test if it still runs. */
-  worker(options: Omit<WorkerOptions, 'redis' | 'namespace'> & { redis?: string }): Promise<Worker>
-  /** Run after the test, last first, before the buses are closed. */
+  worker(setup: Omit<WorkerSetup, 'redis' | 'namespace'>): Promise<Worker>
+  /** Run after the test, the last first, before the buses are closed. */
   atEnd(clean: () => unknown): void
 }
 
-export interface WorldOptions extends Pick<StartRedisOptions, 'args' | 'keepData'> {
-  /** Whether the data must obey docs/data-model.md after each test. Default true. */
-  checkData?: boolean
-}
+export type WorldOptions = Pick<StartRedisOptions, 'args' | 'keepData'>
 
-/** Registers the hooks of a `describe`. The world's members can be read inside hooks and tests only. */
+/** Registers the hooks of a `describe`. After each test the data must obey docs/data-model.md. */
 export function world(options: WorldOptions = {}): World {
-  let server: RedisServer
-  let redis: Redis
-  let namespace = ''
+  const place = privateRedis(options)
   let log = new LogLines()
   const cleaning: (() => unknown)[] = []
   const closing: (() => unknown)[] = []
 
-  before(async function () {
-    this.timeout(60_000)
-    server = await startRedis({ args: options.args ?? [], keepData: options.keepData ?? false })
-    redis = new Redis(server.url, { lazyConnect: false })
-    redis.on('error', () => {})
-  })
   beforeEach(() => {
-    namespace = `t${randomBytes(4).toString('hex')}`
     log = new LogLines()
   })
   afterEach(async () => {
     for (const clean of cleaning.splice(0).reverse()) await clean()
     for (const close of closing.splice(0).reverse()) await close()
-    if (options.checkData ?? true) await expectConsistent(redis, namespace)
-  })
-  after(async () => {
-    redis?.disconnect()
-    await server?.stop()
+    await expectConsistent(place.redis, place.namespace)
   })
 
   return {
     get server() {
-      return server
+      return place.server
     },
     get redis() {
-      return redis
+      return place.redis
     },
     get namespace() {
-      return namespace
+      return place.namespace
     },
     get log() {
       return log
     },
     bus(options = {}) {
+      const { server, namespace } = place
       const bus = createBus({ service: 'test', redis: server.url, namespace, logger: log.logger, ...options })
       bus.on('error', () => {})
       closing.push(() => bus.close({ timeout: 2000 }))
-      return bus as AnyBus
+      return bus
     },
     async proxy() {
-      const proxy = await startProxy(server.url)
+      const proxy = await startProxy(place.server.url)
       closing.push(() => proxy.close())
       return proxy
     },
-    async worker(options) {
-      const worker = await startWorker({ redis: server.url, namespace, ...options })
+    async worker(setup) {
+      const worker = await startWorker({ redis: place.server.url, namespace: place.namespace, ...setup })
       closing.push(() => worker.kill())
       return worker
     },
     atEnd: (clean) => void cleaning.push(clean),
   }
-}
-
-/** Throws if anything in the namespace contradicts docs/data-model.md: a wrong count, a key nobody accounts for, a message held twice. */
-export async function expectConsistent(redis: Redis, namespace: string): Promise<void> {
-  const topics = await readNamespace(redis, namespace)
-  const found = topics.flatMap((topic) => violations(topic).map((what) => `${topic.topic}: ${what}`))
-  if (found.length > 0) throw new Error(`the data in ${namespace} is not consistent:\n  ${found.join('\n  ')}`)
-}
-
-/**
- * Throws unless the namespace is idle and clean: consistent, and without a message, a lease or a waiting list. What may stay is
- * said in docs/data-model.md: meta, groups, the state of each group, live sessions, and producers for a day.
- */
-export async function namespaceIsClean(redis: Redis, namespace: string): Promise<void> {
-  await expectConsistent(redis, namespace)
-  const kept = (await readNamespace(redis, namespace)).flatMap((topic) => topic.leftovers)
-  if (kept.length > 0) throw new Error(`an idle namespace keeps ${kept.join(', ')}`)
 }

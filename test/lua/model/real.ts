@@ -1,0 +1,157 @@
+/** The scripts in a real Redis, with what a client has to remember to drive them: addresses of messages, requests of producers. */
+import {
+  type BatchToPublish,
+  batchId,
+  declare,
+  type FetchedRange,
+  type PublishReply,
+  type publish,
+  type Script,
+} from '@busway/lua'
+import { expect } from 'chai'
+import type { Redis } from 'ioredis'
+import { decodeBodies, encodeBatch } from '../batch.js'
+import { violations } from '../invariants.js'
+import type { ScriptDriver } from '../script-driver.js'
+import { parseRange, type Range, readTopic, type TopicSnapshot } from '../snapshot.js'
+import type { MessageNumber, Model, ModelGroup } from './state.js'
+
+export const TOPIC = 'orders'
+export const OTHER_TOPIC = 'invoices'
+
+export interface Producer {
+  readonly session: string
+  number: number
+  /** The last request and its answer, to be repeated. */
+  last?: { request: Parameters<typeof publish.args>[0]; reply: PublishReply }
+}
+
+export class Real {
+  readonly redis: Redis
+  readonly namespace: string
+  readonly scripts: ScriptDriver
+  readonly producers: Producer[] = [
+    { session: 'prodAAAA', number: 0 },
+    { session: 'prodBBBB', number: 0 },
+  ]
+  /** `batch[index]` -> message. */
+  readonly #addresses = new Map<string, MessageNumber>()
+
+  constructor(redis: Redis, namespace: string, scripts: ScriptDriver) {
+    this.redis = redis
+    this.namespace = namespace
+    this.scripts = scripts
+  }
+
+  run<Request, Reply>(script: Script<Request, Reply>, request: Request, topic = TOPIC): Promise<Reply> {
+    return this.scripts.run(script, topic, request)
+  }
+
+  async start(): Promise<void> {
+    for (const { session } of this.producers) await this.run(declare, { session })
+    await this.run(declare, {}, OTHER_TOPIC)
+  }
+
+  key(name: string): string {
+    return this.scripts.key(TOPIC, name)
+  }
+
+  /** Notes where the messages of a batch are to be found. */
+  learn(batch: string, messages: readonly MessageNumber[]): void {
+    for (const [index, message] of messages.entries()) this.#addresses.set(`${batch}[${index}]`, message)
+  }
+
+  learnPublished(producer: Producer, batches: readonly BatchToPublish[], messages: readonly MessageNumber[][]): void {
+    for (const [n, { id }] of batches.entries())
+      this.learn(id === undefined ? batchId(producer.session, producer.number, n) : `=${id}`, messages[n] ?? [])
+  }
+
+  messageAt(batch: string, index: number): MessageNumber {
+    const rehomed = /^(.*)\.(\d+)$/.exec(batch)
+    const message =
+      this.#addresses.get(`${batch}[${index}]`) ?? (rehomed && this.#addresses.get(`${rehomed[1]}[${rehomed[2]}]`))
+    if (message === undefined || message === null) throw new Error(`nobody published ${batch}[${index}]`)
+    return message
+  }
+
+  messagesOf(range: Range): MessageNumber[] {
+    return Array.from({ length: range.count }, (_, i) => this.messageAt(range.batch, range.from + i))
+  }
+
+  /** The messages of a fetched range, by its address and by its bytes: both say the same. */
+  fetched(range: FetchedRange): MessageNumber[] {
+    const messages = this.messagesOf(range)
+    expect(range.value, 'the bytes of a range').to.not.equal(null)
+    expect(decodeBodies(range.value as Buffer), 'the bytes of a range').to.deep.equal(messages)
+    return messages
+  }
+
+  /** The ranges that a session holds. */
+  async leases(group: ModelGroup, session: { readonly id: string }): Promise<Map<number, Range>> {
+    const fields = await this.redis.hgetall(this.key(`${group.ref}:lease:${session.id}`))
+    return new Map(Object.entries(fields).map(([number, text]) => [Number(number), parseRange(text)]))
+  }
+
+  encode(messages: readonly MessageNumber[]): Buffer {
+    return encodeBatch(messages)
+  }
+
+  /** Everything that must hold after every step. */
+  async check(model: Model): Promise<void> {
+    for (const [id, message] of model.ownIds) if (!model.exists(message)) model.ownIds.delete(id)
+    const topic = await readTopic(this.redis, this.namespace, TOPIC)
+    expect(violations(topic), 'invariants').to.deep.equal([])
+    expect(
+      topic.unclaimed.flatMap((range) => this.messagesOf(range)),
+      'unclaimed',
+    ).to.deep.equal(model.unclaimed)
+    expect(
+      topic.scheduled.flatMap(({ member, score }) => this.messagesOf(member.range).map((message) => [message, score])),
+      'scheduled',
+    ).to.have.deep.members(model.scheduled.map(({ message, dueMs }) => [message, dueMs]))
+    expect([...topic.generations.keys()].sort(), 'groups').to.deep.equal([...model.groups.keys()].sort())
+    for (const group of model.groups.values()) this.#checkGroup(topic, group)
+    const other = await readTopic(this.redis, this.namespace, OTHER_TOPIC)
+    expect(violations(other), 'invariants of the other topic').to.deep.equal([])
+    const relayed = other.unclaimed.flatMap((range) => decodeBodies(other.batches.get(range.batch) as Buffer))
+    expect(relayed, 'relayed').to.deep.equal(model.relayed)
+    expect(topic.outboxes.get(OTHER_TOPIC)?.length ?? 0, 'outbox').to.be.at.least(model.outbox.length)
+  }
+
+  #checkGroup(topic: TopicSnapshot, group: ModelGroup): void {
+    const kept = topic.groups.get(group.ref)
+    const isOpen = (range: Range) => (_: unknown, i: number) => kept?.done.get(range.batch)?.[range.from + i] !== '1'
+    const open = (range: Range) => this.messagesOf(range).filter(isOpen(range))
+    const where = (what: string) => `${what} of ${group.name}`
+    expect(kept?.ready.flatMap(open) ?? [], where('ready')).to.deep.equal(group.ready)
+    expect(kept?.suspects.flatMap(open) ?? [], where('suspects')).to.deep.equal(group.suspects)
+    expect(
+      kept?.retry.flatMap(({ member, score }) => this.messagesOf(member.range).map((message) => [message, score])) ??
+        [],
+      where('retry'),
+    ).to.have.deep.members(group.retry.map(({ message, dueMs }) => [message, dueMs]))
+    expect(kept?.dead.map(({ member }) => this.messageAt(member, 0)) ?? [], where('dead')).to.have.members([
+      ...group.dead,
+    ])
+    expect(
+      [...(kept?.failures ?? [])].map(([id, { attempts, crashes }]) => [this.messageAt(id, 0), attempts, crashes]),
+      where('failures'),
+    ).to.have.deep.members([...group.failures].map(([message, { attempts, crashes }]) => [message, attempts, crashes]))
+    expect([...(kept?.sessions.keys() ?? [])].sort(), where('sessions')).to.deep.equal(
+      [...group.sessions.keys()].sort(),
+    )
+    for (const session of group.sessions.values()) {
+      const real = kept?.sessions.get(session.id)
+      const leases = [...(real?.leases ?? [])].map(([number, range]) => [number, open(range)])
+      expect(leases, where(`leases of ${session.id}`)).to.have.deep.members(
+        [...session.leases].map(([number, { open }]) => [number, open]),
+      )
+      expect(Number(real?.fields.get('lease')), where(`last lease of ${session.id}`)).to.equal(session.lastLease)
+    }
+    expect(kept?.state.has('paused') ?? false, where('paused')).to.equal(group.paused)
+    const held = group.held()
+    expect(new Set(held).size, where('a message in two places')).to.equal(held.length)
+    const unfinished = [...group.given].filter(([, ended]) => !ended).map(([message]) => message)
+    expect(held, where('a message lost')).to.have.members(unfinished)
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * What Redis should hold, in terms of messages instead of batches and ranges: a message is a number, and is in exactly one place per group until the
+ * group has ended it.
+ */
+
+/** The number in a message's body. */
+export type MessageNumber = number
+
+export interface PutOff {
+  readonly message: MessageNumber
+  dueMs: number
+  readonly order: number
+}
+
+export interface ModelLease {
+  /** Not finished, in the order of their batch. */
+  open: MessageNumber[]
+}
+
+export interface ModelSession {
+  readonly id: string
+  readonly concurrency: number
+  readonly maxCrashes: number
+  epoch: number
+  /** Number of the last request that was applied. */
+  applied: number
+  lastLease: number
+  solo: number | undefined
+  closing: boolean
+  /** Its lease is over by the clock; nobody has fenced it off yet. */
+  overdue: boolean
+  readonly leases: Map<number, ModelLease>
+}
+
+export interface ModelFailure {
+  attempts: number
+  crashes: number
+}
+
+export class ModelGroup {
+  readonly name: string
+  ref = ''
+  paused = false
+  ready: MessageNumber[] = []
+  suspects: MessageNumber[] = []
+  retry: PutOff[] = []
+  readonly dead = new Set<MessageNumber>()
+  readonly failures = new Map<MessageNumber, ModelFailure>()
+  readonly sessions = new Map<string, ModelSession>()
+  /** Everything that this group was ever given, and whether it has ended it. */
+  readonly given = new Map<MessageNumber, boolean>()
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  give(messages: readonly MessageNumber[], front = false): void {
+    for (const message of messages) {
+      if (this.given.has(message)) throw new Error(`${message} was given to ${this.name} twice`)
+      this.given.set(message, false)
+    }
+    this.makeReady(messages, front)
+  }
+
+  makeReady(messages: readonly MessageNumber[], front: boolean): void {
+    if (front) this.ready.unshift(...messages)
+    else this.ready.push(...messages)
+  }
+
+  end(message: MessageNumber): void {
+    if (this.given.get(message) !== false) throw new Error(`${message} ended twice in ${this.name}`)
+    this.given.set(message, true)
+    this.failures.delete(message)
+  }
+
+  fail(message: MessageNumber, attempts: number, crashes: number): ModelFailure {
+    const failure = this.failures.get(message) ?? { attempts: 0, crashes: 0 }
+    failure.attempts += attempts
+    failure.crashes += crashes
+    this.failures.set(message, failure)
+    return failure
+  }
+
+  /** Every place that holds a message of this group that has not ended. */
+  held(): MessageNumber[] {
+    return [
+      ...this.ready,
+      ...this.suspects,
+      ...this.retry.map(({ message }) => message),
+      ...this.dead,
+      ...[...this.sessions.values()].flatMap(({ leases }) => [...leases.values()].flatMap(({ open }) => open)),
+    ]
+  }
+}
+
+export class Model {
+  readonly groups = new Map<string, ModelGroup>()
+  unclaimed: MessageNumber[] = []
+  scheduled: PutOff[] = []
+  /** Staged for the other topic, in the order of the settles, and not yet relayed. */
+  outbox: MessageNumber[] = []
+  /** What the other topic has been given. */
+  relayed: MessageNumber[] = []
+  /** Own ids that exist, with the message that has each. */
+  readonly ownIds = new Map<string, MessageNumber>()
+  #messages = 0
+  #order = 0
+
+  newMessages(count: number): MessageNumber[] {
+    return Array.from({ length: count }, () => ++this.#messages)
+  }
+
+  nextOrder(): number {
+    return ++this.#order
+  }
+
+  /** Accepts messages as one batch. */
+  accept(messages: readonly MessageNumber[], front: boolean): void {
+    if (this.groups.size === 0) {
+      if (front) this.unclaimed.unshift(...messages)
+      else this.unclaimed.push(...messages)
+    }
+    for (const group of this.groups.values()) group.give(messages, front)
+  }
+
+  schedule(messages: readonly MessageNumber[], dueMs: number): void {
+    const order = this.nextOrder()
+    for (const message of messages) this.scheduled.push({ message, dueMs, order })
+  }
+
+  /** What `advance` does to what is due, seen from the group that advances. */
+  promote(group: ModelGroup, nowMs: number): void {
+    const due = takeDue(group.retry, nowMs)
+    group.retry = due.later
+    const suspect = (message: MessageNumber) => (group.failures.get(message)?.crashes ?? 0) > 0
+    group.makeReady(
+      due.now.filter((message) => !suspect(message)),
+      true,
+    )
+    group.suspects.unshift(...due.now.filter(suspect))
+    const scheduled = takeDue(this.scheduled, nowMs)
+    this.scheduled = scheduled.later
+    for (const each of this.groups.values()) each.give(scheduled.now)
+  }
+
+  /** Whether anything of a message is left anywhere in the topic. */
+  exists(message: MessageNumber): boolean {
+    if (this.unclaimed.includes(message)) return true
+    if (this.scheduled.some((item) => item.message === message)) return true
+    return [...this.groups.values()].some((group) => group.given.get(message) === false)
+  }
+}
+
+function takeDue(items: readonly PutOff[], nowMs: number): { now: MessageNumber[]; later: PutOff[] } {
+  const due = items.filter(({ dueMs }) => dueMs <= nowMs)
+  due.sort((a, b) => a.dueMs - b.dueMs || a.order - b.order)
+  return { now: due.map(({ message }) => message), later: items.filter(({ dueMs }) => dueMs > nowMs) }
+}
