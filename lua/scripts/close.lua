@@ -27,7 +27,8 @@ local group = groupOf(ARGV[1])
 local session = sessionOf(group, ARGV[2])
 if not isAlive(group, session) then return -1 end
 endingGroup = group
-session.solo = tonumber(call('HGET', session.key, 'solo'))
+local known = readFields(session.key, 'solo', 'ttl')
+session.solo = tonumber(known.solo)
 
 local numbers = {}
 for i, number in ipairs(call('HKEYS', session.leases)) do numbers[i] = tonumber(number) end
@@ -68,6 +69,7 @@ if next(held) == nil then
   removeSession(group, session)
 else
   call('HSET', session.key, 'closing', 1)
+  call('ZADD', group.G .. 'sessions', 'XX', now + tonumber(known.ttl), session.id)
   call('ZREM', group.G .. 'waiting', session.id)
   if call('HGET', group.state, 'timer') == session.id then group.wake = true end -- another takes the timer over
 end

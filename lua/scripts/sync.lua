@@ -2,7 +2,7 @@
 --
 -- KEYS  meta, never
 -- ARGV  1 group  2 session  3 new epoch  4 lease numbers that the client knows (`5,6`)
--- Returns 2 (lost), or { now, applied, last lease, held, leases not known, their { range, value, ... }, failures, skips }
+-- Returns 2 (lost), or { now, applied, last lease, known leases that are held, held ones not known, their { range, value, ... }, failures, skips }
 -- Keeps  a request of an older epoch never runs again. Lease numbers that the client knows are not given out again, though a server that was
 --       rolled back may have forgotten them.
 -- Died or reply lost right after: the client syncs again, with a higher epoch.
@@ -34,17 +34,19 @@ for number in string.gmatch(ARGV[4], '%d+') do
 end
 
 -- What is held, in lease order.
-local flat, held, texts = call('HGETALL', session.leases), {}, {}
+local flat, numbers, texts = call('HGETALL', session.leases), {}, {}
 for i = 1, #flat, 2 do
   local number = tonumber(flat[i])
-  held[#held + 1], texts[number] = number, flat[i + 1]
+  numbers[#numbers + 1], texts[number] = number, flat[i + 1]
 end
-table.sort(held)
+table.sort(numbers)
 
 -- What of it the client does not know, with its bytes and what is finished of it.
-local unknown, taken, ranges = {}, {}, {}
-for _, number in ipairs(held) do
-  if not isKnown[number] then
+local held, unknown, taken, ranges = {}, {}, {}, {}
+for _, number in ipairs(numbers) do
+  if isKnown[number] then
+    held[#held + 1] = number
+  else
     local range = parseRange(texts[number])
     unknown[#unknown + 1], ranges[#ranges + 1] = number, range
     taken[#taken + 1] = { range = range, text = texts[number] }

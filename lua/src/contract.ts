@@ -208,7 +208,7 @@ export type AdvanceReply =
   | { status: 'resync' }
   | { status: 'lost' }
 
-// ---- sync: `epoch` is the new one, higher than any the client used. `held` are all leases held, `unknown` those not in `known`.
+// ---- sync: `epoch` is the new one, higher than any the client used. `held` are those of `known` that it holds, `unknown` what it holds beside them.
 
 export interface SyncRequest {
   group: GroupRef
