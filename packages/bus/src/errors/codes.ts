@@ -9,6 +9,8 @@ export const codes = {
   INVALID_TOPIC: 'A topic is 1 to 200 of A-Z a-z 0-9 . _ -, in tokens separated by dots; correct the name.',
   /** The consumer group's name is not allowed. Nothing was written. */
   INVALID_GROUP: 'A group is 1 to 100 of A-Z a-z 0-9 . _ -; correct the name.',
+  /** The topic has no such consumer group. Nothing was written. */
+  UNKNOWN_GROUP: 'Correct the name, or start a consumer of it first; the message names the nearest group.',
   /** An option is unknown, has the wrong type, or is out of its range. Nothing was written. */
   INVALID_OPTIONS: 'The message names the option and what it takes; correct it.',
   /** The body cannot be encoded, or does not fit the topic's schema. Nothing was written. */

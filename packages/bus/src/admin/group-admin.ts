@@ -1,0 +1,157 @@
+/** Looking after one consumer group: each call a few bounded scripts, from any process. */
+import { deadLetters, pause, purge, redrive, removeGroup } from '@busway/lua'
+import type { DeadLetter, GroupAdmin, GroupStats, Page, PageOptions, PurgeOptions } from '../api/index.js'
+import { BuswayError } from '../errors/index.js'
+import type { AdminDependencies } from '../seams.js'
+import { shown } from '../validate/names.js'
+import { nearest } from '../validate/nearest.js'
+import { checkInteger, checkNames, checkOptionsObject, invalidOption } from '../validate/options.js'
+import { randomId } from '../wire/index.js'
+import { readDeadLetter } from './dead-letter.js'
+import { batchIds } from './ids.js'
+import { readStats } from './topic-admin.js'
+
+/** Messages of one script call. */
+const STEP = 500
+
+/** `topic` and `group` are checked already. */
+export const createGroupAdmin = (dependencies: AdminDependencies, topic: string, group: string): GroupAdmin =>
+  new TopicGroup(dependencies, topic, group)
+
+class TopicGroup implements GroupAdmin {
+  readonly #dependencies: AdminDependencies
+  readonly #topic: string
+  readonly #group: string
+
+  constructor(dependencies: AdminDependencies, topic: string, group: string) {
+    this.#dependencies = dependencies
+    this.#topic = topic
+    this.#group = group
+  }
+
+  pause(): Promise<void> {
+    return this.#setPaused(true)
+  }
+
+  resume(): Promise<void> {
+    return this.#setPaused(false)
+  }
+
+  async stats(): Promise<GroupStats> {
+    return (await this.#existing()).stats
+  }
+
+  async deadLetters(options?: PageOptions): Promise<Page<DeadLetter>> {
+    checkOptionsObject('deadLetters', options)
+    const { limit = 100, cursor } = options ?? {}
+    checkNames('deadLetters', options ?? {}, ['limit', 'cursor'])
+    checkInteger('limit', limit, 1, 1_000)
+    if (cursor !== undefined && typeof cursor !== 'string')
+      throw invalidOption('cursor', cursor, 'the cursor of a page')
+    const { runner, pipeline } = this.#dependencies
+    const request = { group: this.#group, limit, ...(cursor === undefined ? {} : { cursor }) }
+    const page = await runner.runRepeatable(deadLetters, this.#topic, request)
+    if (page.items.length === 0) await this.#existing()
+    const { decode } = pipeline()
+    const items = await Promise.all(page.items.map((item) => readDeadLetter(this.#topic, item, decode)))
+    return page.cursor === undefined ? { items } : { items, cursor: page.cursor }
+  }
+
+  async redrive(ids: readonly string[] | 'all'): Promise<number> {
+    const count = ids === 'all' ? await this.#redriveAll() : await this.#redriveNamed(ids)
+    const { pipeline } = this.#dependencies
+    if (count > 0) pipeline().emit('redriven', { topic: this.#topic, group: this.#group, count })
+    else await this.#existing()
+    return count
+  }
+
+  /** Only what is dead now: what dies again meanwhile stays, so this ends. */
+  async #redriveAll(): Promise<number> {
+    const { nowMs } = await this.#existing()
+    const { runner } = this.#dependencies
+    return this.#inSteps(() =>
+      runner.runRepeatable(redrive, this.#topic, { group: this.#group, untilMs: nowMs, limit: STEP }),
+    )
+  }
+
+  async #redriveNamed(ids: readonly string[]): Promise<number> {
+    if (!Array.isArray(ids) || !ids.every((id) => typeof id === 'string'))
+      throw invalidOption('ids', ids, "a list of message ids, or 'all'")
+    const { runner } = this.#dependencies
+    let count = 0
+    const batches = batchIds(ids)
+    for (let at = 0; at < batches.length; at += STEP) {
+      const some = batches.slice(at, at + STEP)
+      const request = { group: this.#group, ids: some, limit: some.length }
+      count += (await runner.runRepeatable(redrive, this.#topic, request)).count
+    }
+    return count
+  }
+
+  async purge(options?: PurgeOptions): Promise<number> {
+    checkOptionsObject('purge', options)
+    checkNames('purge', options ?? {}, ['state'])
+    const what = options?.state ?? 'waiting'
+    if (what !== 'waiting' && what !== 'dead') throw invalidOption('state', what, "'waiting' or 'dead'")
+    const { stats } = await this.#existing()
+    // What is there now; what comes meanwhile is behind it, so this ends.
+    let left = what === 'dead' ? stats.dead : stats.ready + stats.retrying
+    const { runner } = this.#dependencies
+    return this.#inSteps(async () => {
+      if (left <= 0) return { count: 0, more: false }
+      const limit = Math.min(STEP, left)
+      const reply = await runner.runRepeatable(purge, this.#topic, this.#reporting(limit, { what }))
+      left -= reply.count
+      return reply
+    })
+  }
+
+  async remove(): Promise<void> {
+    await this.#existing()
+    const { runner } = this.#dependencies
+    await this.#inSteps(() => runner.runRepeatable(removeGroup, this.#topic, this.#reporting(STEP, {})))
+  }
+
+  /** A request under which reports are published: by a producer of its own for each try, since its numbers start anew. */
+  #reporting<More extends object>(limit: number, more: More) {
+    return {
+      ...more,
+      group: this.#group,
+      limit,
+      get producer() {
+        return randomId()
+      },
+    }
+  }
+
+  async #inSteps(step: () => Promise<{ count: number; more: boolean }>): Promise<number> {
+    let count = 0
+    let more = true
+    while (more) {
+      const reply = await step()
+      count += reply.count
+      more = reply.more
+    }
+    // What ended may have someone to be told.
+    this.#dependencies.relayer.kick(this.#topic)
+    return count
+  }
+
+  async #setPaused(paused: boolean): Promise<void> {
+    const { found } = await this.#dependencies.runner.runRepeatable(pause, this.#topic, { group: this.#group, paused })
+    if (!found) await this.#existing()
+  }
+
+  /** Rejects with UNKNOWN_GROUP. */
+  async #existing(): Promise<{ nowMs: number; stats: GroupStats }> {
+    const { nowMs, stats } = await readStats(this.#dependencies, this.#topic)
+    const own = Object.hasOwn(stats.groups, this.#group) ? stats.groups[this.#group] : undefined
+    if (own !== undefined) return { nowMs, stats: own }
+    const near = nearest(this.#group, Object.keys(stats.groups))
+    throw new BuswayError(
+      'UNKNOWN_GROUP',
+      `${this.#topic} has no consumer group ${shown(this.#group)}.${near === undefined ? ' A group exists from its first consumer on.' : ` Did you mean ${shown(near)}?`}`,
+      { details: { topic: this.#topic, group: this.#group, nearest: near } },
+    )
+  }
+}

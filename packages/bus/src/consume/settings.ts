@@ -1,0 +1,81 @@
+/** The options of `consume`, checked and with their defaults. */
+import type { ConsumeOptionsCore, HandleMiddleware, RetryPolicy } from '../api/index.js'
+import type { Pipeline } from '../seams.js'
+import { durationMs } from '../validate/durations.js'
+import { checkGroup } from '../validate/names.js'
+import { checkInteger, checkNames, checkOptionsObject, invalidOption } from '../validate/options.js'
+import { defaultRetry, noRetry, type RetrySettings } from './retry-policy.js'
+
+export interface ConsumeSettings {
+  readonly group: string
+  readonly concurrency: number
+  readonly lookaheadMs: number
+  readonly leaseMs: number
+  readonly timeoutMs: number | undefined
+  readonly retry: RetrySettings
+  readonly maxCrashes: number
+  readonly deadKeepMs: number
+  readonly deadMax: number
+  readonly use: readonly HandleMiddleware[]
+  /** All options as given, the plugins' own among them. */
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+const names = ['group', 'concurrency', 'lookahead', 'lease', 'timeout', 'retry', 'maxCrashes', 'deadLetters', 'use']
+
+/** Shorter leases would be lost to a garbage collection. */
+const SHORTEST_LEASE_MS = 100
+const DAY_MS = 86_400_000
+
+/** Throws INVALID_OPTIONS or INVALID_GROUP. */
+export function checkConsumeOptions(service: string, given: unknown, pipeline: Pipeline): ConsumeSettings {
+  checkOptionsObject('consume', given)
+  const all = { ...given } as Record<string, unknown>
+  const pluginNames = pipeline.optionNames('consume')
+  checkNames('consume', all, [...names, ...pluginNames])
+  for (const name of pluginNames) if (all[name] !== undefined) pipeline.checkOption('consume', name, all[name])
+
+  const options = all as ConsumeOptionsCore
+  const group = options.group ?? service
+  checkGroup(group)
+  checkOptionsObject('deadLetters', options.deadLetters)
+  const deadLetters = options.deadLetters ?? {}
+  checkNames('deadLetters', deadLetters, ['keep', 'max'])
+  return {
+    group,
+    concurrency: checkInteger('concurrency', options.concurrency ?? 10, 1, 10_000),
+    lookaheadMs: durationMs('lookahead', options.lookahead ?? 50),
+    leaseMs: durationMs('lease', options.lease ?? 30_000, SHORTEST_LEASE_MS),
+    timeoutMs: options.timeout === undefined ? undefined : durationMs('timeout', options.timeout, 1),
+    retry: checkRetry(options.retry),
+    maxCrashes: checkInteger('maxCrashes', options.maxCrashes ?? 3, 1, 1_000),
+    deadKeepMs: durationMs('deadLetters.keep', deadLetters.keep ?? 14 * DAY_MS),
+    deadMax: checkInteger('deadLetters.max', deadLetters.max ?? 100_000, 0, 10_000_000),
+    use: checkUse(options.use),
+    options: all,
+  }
+}
+
+function checkRetry(retry: RetryPolicy | false | undefined): RetrySettings {
+  if (retry === false) return noRetry
+  checkOptionsObject('retry', retry)
+  const { attempts, backoff = defaultRetry.backoff, delay, maxDelay, jitter = defaultRetry.jitter } = retry ?? {}
+  checkNames('retry', retry ?? {}, ['attempts', 'backoff', 'delay', 'maxDelay', 'jitter'])
+  if (backoff !== 'exponential' && backoff !== 'fixed' && typeof backoff !== 'function')
+    throw invalidOption('retry.backoff', backoff, "'exponential', 'fixed' or a function of the attempt and its error")
+  if (typeof jitter !== 'number' || !(jitter >= 0 && jitter <= 1))
+    throw invalidOption('retry.jitter', jitter, 'a number from 0 to 1')
+  return {
+    attempts: checkInteger('retry.attempts', attempts ?? defaultRetry.attempts, 1, 1_000_000),
+    backoff,
+    delayMs: delay === undefined ? defaultRetry.delayMs : durationMs('retry.delay', delay),
+    maxDelayMs: maxDelay === undefined ? defaultRetry.maxDelayMs : durationMs('retry.maxDelay', maxDelay),
+    jitter,
+  }
+}
+
+function checkUse(use: unknown): readonly HandleMiddleware[] {
+  if (use === undefined) return []
+  if (Array.isArray(use) && use.every((each) => typeof each === 'function')) return use as HandleMiddleware[]
+  throw invalidOption('use', use, 'a list of middlewares, functions of a delivery and next')
+}

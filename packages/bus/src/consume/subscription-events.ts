@@ -1,0 +1,112 @@
+/** Tells observers and listeners what happens in a subscription. */
+import type { Recovered } from '@busway/lua'
+import { BuswayError } from '../errors/index.js'
+import type { ConsumeDependencies } from '../seams.js'
+import type { Run, RunSubject } from './run.js'
+import type { Times } from './session.js'
+import type { Ended } from './settler.js'
+
+/** Moments of events are told by the wall clock. */
+const wall = (monotonicMs: number): number => performance.timeOrigin + monotonicMs
+
+export class SubscriptionEvents {
+  readonly #subject: RunSubject
+  readonly #dependencies: ConsumeDependencies
+
+  constructor(subject: RunSubject, dependencies: ConsumeDependencies) {
+    this.#subject = subject
+    this.#dependencies = dependencies
+  }
+
+  fetched(count: number, { sentMs, answeredMs }: Times): void {
+    const { pipeline, topic, group } = this.#subject
+    if (!pipeline.listens('fetched')) return
+    pipeline.emit('fetched', { topic, group, count, startMs: wall(sentMs), endMs: wall(answeredMs) })
+  }
+
+  settled({ run, outcome, runMs }: Ended, { sentMs, answeredMs }: Times): void {
+    this.#subject.pipeline.emit('settled', {
+      delivery: run,
+      outcome,
+      runMs,
+      sinceMs: this.#sinceMs(run),
+      settleStartMs: wall(sentMs),
+      settleEndMs: wall(answeredMs),
+    })
+  }
+
+  /** Its session is over: it runs, or ran, elsewhere. */
+  refused({ run, outcome, runMs }: Ended): void {
+    run.log.warn({ outcome: outcome.kind }, 'The settle was refused: the lease was lost while the message ran')
+    const { pipeline } = this.#subject
+    if (!pipeline.listens('settled')) return
+    const nowMs = wall(performance.now())
+    pipeline.emit('settled', {
+      delivery: run,
+      outcome,
+      runMs,
+      sinceMs: this.#sinceMs(run),
+      settleStartMs: nowMs,
+      settleEndMs: nowMs,
+      refused: 'LEASE_LOST',
+    })
+  }
+
+  recovered({ ranges, crashed, dead }: Recovered): void {
+    const { pipeline, topic, group, log } = this.#subject
+    log.warn({ ranges, crashed, dead }, 'Released what a consumer held that went silent')
+    pipeline.emit('recovered', { topic, group, ranges, crashed })
+  }
+
+  /** Answers the reason, for what still runs under the lost lease. */
+  leaseLost(session: string, unsettled: number, running: number): BuswayError {
+    const { log, topic, group } = this.#subject
+    const error = new BuswayError(
+      'LEASE_LOST',
+      `The consumer of ${topic} in ${group} lost its lease: ${running} running and ${unsettled} finished messages run elsewhere, their settles and publishes are refused. Keep the event loop free (the sandbox plugin), or raise lease`,
+      { details: { topic, group, running, unsettled } },
+    )
+    log.warn({ session, running, unsettled }, error.message)
+    this.#dependencies.report('error', error)
+    return error
+  }
+
+  rolledBack(session: string, unsettled: number, running: number): BuswayError {
+    const { log, topic, group } = this.#subject
+    const error = new BuswayError(
+      'LEASE_LOST',
+      'Redis is behind what it had confirmed (a failover, or a restart that lost a moment): what was settled in it may run again',
+      { details: { topic, group, running, unsettled } },
+    )
+    log.error({ session, running, unsettled }, error.message)
+    this.#dependencies.report('rollback', { topic, side: 'consumer', group })
+    return error
+  }
+
+  /** On a close that ran out of time. */
+  leftUnsettled(count: number): void {
+    if (count > 0)
+      this.#subject.log.warn(
+        { count },
+        'Closed before Redis confirmed what became of messages that had run: they run again',
+      )
+  }
+
+  abandoned(run: Run): void {
+    const { topic, group } = this.#subject
+    run.log.error('The run did not return for a lease after its signal was aborted: it was given up')
+    this.#dependencies.report('abandoned', { topic, group, id: run.message.id })
+  }
+
+  blocked(blockedMs: number, leaseMs: number): void {
+    this.#subject.log.warn(
+      { blockedMs, leaseMs },
+      'The event loop was blocked: after a whole lease this consumer loses its messages. Move CPU-heavy work out of it (the sandbox plugin, a worker), or raise lease',
+    )
+  }
+
+  #sinceMs({ message }: Run): number {
+    const timeMs = message.time.getTime()
+    return timeMs === 0 ? 0 : Math.max(0, this.#dependencies.runner.now() - timeMs)
+  }
+}

@@ -1,0 +1,343 @@
+/**
+ * One `consume` call: keeps a session open and handlers running until it is closed.
+ *
+ * 1. `start` subscribes to wake-ups, so that none is missed, then opens a session.
+ * 2. The session fetches into the backlog, the processor runs it, the settler collects what became of it, the session settles.
+ * 3. A session that ends (its lease was lost, the server was rolled back) takes its unstarted messages with it, aborts its running ones, and is
+ *    replaced. So an outage of any length ends by itself.
+ * 4. `close` gives back what was not started, waits for what runs, settles, and closes the session; when time is up it aborts what runs and goes.
+ */
+import { hostname } from 'node:os'
+import type { CloseOptions, CloseReport } from '../api/index.js'
+import { BuswayError } from '../errors/index.js'
+import type { AnyHandler, ConsumeDependencies, OwnedSubscription } from '../seams.js'
+import { durationMs } from '../validate/durations.js'
+import { invalidOption } from '../validate/options.js'
+import { Deadline } from './deadline.js'
+import { guardsOf } from './guard-calls.js'
+import type { HeldRange } from './held-range.js'
+import { Intake } from './intake.js'
+import { watchLoop } from './loop-watch.js'
+import { Patience } from './patience.js'
+import { Processor } from './processor.js'
+import type { RunSubject } from './run.js'
+import { ConsumerSession, nextSessionId, type SessionEnd, type SessionOwner } from './session.js'
+import { type ConsumeSettings, checkConsumeOptions } from './settings.js'
+import { SubscriptionEvents } from './subscription-events.js'
+
+const CLOSE_MS = 30_000
+/** When time is up, what prompt handlers still settle gets so long; a session that holds nothing is not worth more waiting either. */
+const LAST_WORDS_MS = 250
+const EMPTY_CLOSE_MS = 2_000
+
+/** Checks everything and throws INVALID_OPTIONS or INVALID_GROUP; nothing is sent before `start`. */
+export const createSubscription = (
+  dependencies: ConsumeDependencies,
+  topic: string,
+  handler: AnyHandler,
+  options: unknown,
+): OwnedSubscription => new ConsumerSubscription(dependencies, topic, handler, options)
+
+/** What exists from `start` on. */
+interface Works {
+  readonly subject: RunSubject
+  readonly events: SubscriptionEvents
+  readonly processor: Processor
+  readonly life: Promise<void>
+}
+
+class ConsumerSubscription implements OwnedSubscription {
+  readonly topic: string
+  readonly ready: Promise<void>
+  readonly closed: Promise<void>
+
+  readonly #dependencies: ConsumeDependencies
+  readonly #handler: AnyHandler
+  readonly #settings: ConsumeSettings
+  readonly #intake: Intake
+  readonly #deadline = new Deadline()
+  /** Aborted by `close`: ends every waiting for Redis but that for settles. */
+  readonly #leaving = new AbortController()
+  #works: Works | undefined
+  #session: ConsumerSession | undefined
+  #isPaused = false
+  #tickIsDue = false
+  #closing: Promise<CloseReport> | undefined
+  #onDrained: (() => void) | undefined
+  #settleReady: { resolve: () => void; reject: (error: Error) => void } = { resolve: nothing, reject: nothing }
+  #resolveClosed: () => void = nothing
+
+  constructor(dependencies: ConsumeDependencies, topic: string, handler: AnyHandler, options: unknown) {
+    if (typeof handler !== 'function')
+      throw invalidOption('handler', handler, 'a function of a message and its context')
+    this.topic = topic
+    this.#dependencies = dependencies
+    this.#handler = handler
+    this.#settings = checkConsumeOptions(dependencies.service, options, dependencies.pipeline())
+    this.#intake = new Intake(this.#settings, () => this.#session?.pump())
+    this.ready = new Promise((resolve, reject) => {
+      this.#settleReady = { resolve, reject }
+    })
+    this.ready.catch(nothing)
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve
+    })
+  }
+
+  get group(): string {
+    return this.#settings.group
+  }
+
+  start(): void {
+    if (this.#works !== undefined || this.#closing !== undefined) return
+    const { topic, group } = this
+    const { publisher, log } = this.#dependencies
+    const pipeline = this.#dependencies.pipeline()
+    const { options } = this.#settings
+    const subject: RunSubject = { topic, group, options, publisher, pipeline, log: log.child({ topic, group }) }
+    const events = new SubscriptionEvents(subject, this.#dependencies)
+    const { backlog, pace } = this.#intake
+    const processor = new Processor(subject, this.#settings, this.#handler, {
+      backlog,
+      pace,
+      host: {
+        progressed: () => this.#progressed(),
+        refill: () => this.#session?.pump(),
+        abandoned: (run) => events.abandoned(run),
+        refused: (ended) => events.refused(ended),
+      },
+    })
+    if (this.#isPaused) processor.stop()
+    this.#works = { subject, events, processor, life: this.#live(subject, events, processor) }
+  }
+
+  fail(error: Error): void {
+    this.#settleReady.reject(error)
+  }
+
+  pause(): void {
+    if (this.#isPaused || this.#closing !== undefined) return
+    this.#isPaused = true
+    this.#intake.isShut = true
+    this.#works?.processor.stop()
+    this.#intake.giveBackAll()
+    // So that Redis wakes somebody else.
+    this.#session?.wake()
+  }
+
+  resume(): void {
+    if (!this.#isPaused || this.#closing !== undefined) return
+    this.#isPaused = false
+    this.#intake.isShut = false
+    this.#works?.processor.resume()
+    this.#session?.wake()
+  }
+
+  close(options: CloseOptions = {}): Promise<CloseReport> {
+    this.#deadline.within(options.timeout === undefined ? CLOSE_MS : durationMs('timeout', options.timeout))
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  // ---- sessions, one after the other
+
+  async #live(subject: RunSubject, events: SubscriptionEvents, processor: Processor): Promise<void> {
+    const { wakes } = this.#dependencies
+    const { leaseMs } = this.#settings
+    const leaveWakes = await this.#subscribe(subject)
+    if (leaveWakes === undefined) return
+    const leaveBack = wakes.onBack(() => this.#session?.wake())
+    const unwatch = watchLoop(leaseMs / 3, (blockedMs) => events.blocked(blockedMs, leaseMs))
+    const patience = new Patience()
+    while (!this.#isLeaving) {
+      const session = this.#newSession(subject, events, processor)
+      this.#session = session
+      if (!(await this.#open(session, subject))) break
+      const openedMs = performance.now()
+      const end = await Promise.race([session.ended, this.closed])
+      // Closed: what still runs settles by itself when it returns.
+      if (end === undefined) break
+      this.#settleAccounts(session, end, events, processor)
+      if (end === 'closed') break
+      if (performance.now() - openedMs > leaseMs) patience.reset()
+      await patience.pause(this.#leaving.signal)
+    }
+    unwatch()
+    leaveBack()
+    leaveWakes()
+  }
+
+  get #isLeaving(): boolean {
+    return this.#leaving.signal.aborted
+  }
+
+  #newSession(subject: RunSubject, events: SubscriptionEvents, processor: Processor): ConsumerSession {
+    const { runner, wakes, relayer, service } = this.#dependencies
+    const owner: SessionOwner = {
+      room: (asked) => this.#intake.room(processor.running + asked + session.settler.heldBack),
+      received: (ranges, times) => {
+        this.#received(ranges, processor)
+        let count = 0
+        for (const range of ranges) count += range.count
+        events.fetched(count, times)
+      },
+      confirmed: (ended, times) => events.settled(ended, times),
+      recovered: (recovered) => events.recovered(recovered),
+      outbox: () => relayer.kick(this.topic),
+    }
+    const session = new ConsumerSession({
+      id: nextSessionId(wakes.busId),
+      topic: this.topic,
+      runner,
+      settings: this.#settings,
+      info: JSON.stringify({
+        service,
+        host: hostname(),
+        pid: process.pid,
+        since: new Date(runner.now()).toISOString(),
+      }),
+      guards: guardsOf(subject),
+      owner,
+      log: subject.log,
+    })
+    return session
+  }
+
+  /** Resolves with how to leave, or with nothing once the subscription is being closed. */
+  async #subscribe({ log }: RunSubject): Promise<(() => void) | undefined> {
+    const patience = new Patience()
+    while (!this.#isLeaving) {
+      try {
+        const leave = await this.#dependencies.wakes.subscribe(this.topic, (payload) => {
+          if (this.#session !== undefined && payload.endsWith(` ${this.#session.id}`)) this.#session.wake()
+        })
+        if (!this.#isLeaving) return leave
+        leave()
+      } catch (error) {
+        await this.#troubled(error, log, patience)
+      }
+    }
+    return undefined
+  }
+
+  async #open(session: ConsumerSession, { log }: RunSubject): Promise<boolean> {
+    const patience = new Patience()
+    while (!this.#isLeaving) {
+      try {
+        await this.#dependencies.publisher.ensureTopic(this.topic).catch(unlessFull)
+        await session.open()
+        this.#settleReady.resolve()
+        return true
+      } catch (error) {
+        await this.#troubled(error, log, patience)
+      }
+    }
+    session.abandon()
+    return false
+  }
+
+  /** Redis may be back at any time, so nothing ends this but `close`; what will hardly pass by itself is told. */
+  async #troubled(error: unknown, log: ConsumeDependencies['log'], patience: Patience): Promise<void> {
+    if (this.#isLeaving) return
+    const passes = error instanceof BuswayError && error.code === 'REDIS_UNAVAILABLE'
+    if (!passes) {
+      log.error({ err: error }, 'The consumer cannot start; it goes on trying')
+      if (error instanceof Error) this.#settleReady.reject(error)
+    }
+    await patience.pause(this.#leaving.signal)
+  }
+
+  /** A session is over: nothing that it held can be settled any more. */
+  #settleAccounts(session: ConsumerSession, end: SessionEnd, events: SubscriptionEvents, processor: Processor): void {
+    const { settler, id } = session
+    this.#intake.drop(({ held }) => held.settler === settler)
+    if (end === 'closed') {
+      events.leftUnsettled(settler.lose(nothing))
+      return
+    }
+    const unsettled = settler.lose((ended) => events.refused(ended))
+    const running = processor.runs().filter((run) => run.range.held.settler === settler)
+    const reason =
+      end === 'lost'
+        ? events.leaseLost(id, unsettled, running.length)
+        : events.rolledBack(id, unsettled, running.length)
+    processor.lost(settler, reason)
+    if (end === 'rolled back') void session.discard(running)
+  }
+
+  // ---- work
+
+  #received(ranges: readonly HeldRange[], processor: Processor): void {
+    this.#intake.receive(ranges)
+    processor.refillAt = this.#intake.refillAt(processor.running)
+    processor.start()
+  }
+
+  /** Many runs end in one turn of the event loop; what follows from it is done once. */
+  #progressed(): void {
+    if (this.#tickIsDue) return
+    this.#tickIsDue = true
+    setImmediate(() => {
+      this.#tickIsDue = false
+      const processor = this.#works?.processor
+      processor?.start()
+      this.#session?.pump()
+      if (processor?.running === 0) this.#onDrained?.()
+    })
+  }
+
+  // ---- close
+
+  async #close(): Promise<CloseReport> {
+    this.#intake.close()
+    this.#leaving.abort()
+    this.#settleReady.reject(
+      new BuswayError('BUS_CLOSED', `The subscription to ${this.topic} was closed before it was ready`),
+    )
+    const report = this.#works === undefined ? nothingLeft : await this.#leave(this.#works)
+    this.#deadline.cancel()
+    this.#resolveClosed()
+    return report
+  }
+
+  async #leave({ processor, life }: Works): Promise<CloseReport> {
+    processor.stop()
+    let released = this.#intake.giveBackAll()
+    this.#session?.pump()
+    if (processor.running > 0) {
+      const drained = new Promise<void>((resolve) => {
+        this.#onDrained = resolve
+      })
+      await this.#deadline.or(drained)
+    }
+    if (processor.running > 0) {
+      processor.abort(processor.runs(), new BuswayError('BUS_CLOSED', 'The subscription was closed and time is up'))
+      // What answers to its signal at once is still settled.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    const running = processor.runs()
+    const session = this.#session
+    if (session !== undefined) {
+      await this.#deadline.or(session.flushed(), LAST_WORDS_MS)
+      const budgetMs = session.settler.unconfirmed > 0 ? CLOSE_MS : EMPTY_CLOSE_MS
+      const closeMs = Math.max(LAST_WORDS_MS, Math.min(this.#deadline.leftMs, budgetMs))
+      released += await session.close(running, closeMs)
+    }
+    processor.close()
+    // A session with runs left lingers, and its life with it.
+    if (running.length === 0) await this.#deadline.or(life, LAST_WORDS_MS)
+    return { released, abandoned: running.map((run) => run.message.id), unanswered: 0 }
+  }
+}
+
+/** A full Redis refuses to register a topic; consuming is what frees memory. */
+function unlessFull(error: unknown): void {
+  if (!(error instanceof BuswayError && error.code === 'REDIS_OUT_OF_MEMORY')) throw error
+}
+
+const nothing = (): void => undefined
+const nothingLeft: CloseReport = { released: 0, abandoned: [], unanswered: 0 }

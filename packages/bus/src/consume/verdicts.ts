@@ -1,0 +1,144 @@
+/** From how a run ended to what is settled: the outcome by the retry policy, its guards' arguments, its log line. */
+import type { Settle, SettleGuardCall, StagedPublish } from '@busway/lua'
+import type { Outcome } from '../api/index.js'
+import { BuswayError, UnrecoverableError } from '../errors/index.js'
+import { encodeError, toError } from './error-record.js'
+import { judge, type RetrySettings } from './retry-policy.js'
+import type { Run, RunSubject } from './run.js'
+import type { Ended } from './settler.js'
+
+/** A result for `reportTo` is part of a settle, which must stay small. */
+const RESULT_LIMIT = 256 * 1024
+
+export class Verdicts {
+  readonly #subject: RunSubject
+  readonly #retry: RetrySettings
+  /** Nobody observes or guards settles: a plain success is an ack without anything to remember. */
+  readonly #isBare: boolean
+
+  constructor(subject: RunSubject, retry: RetrySettings) {
+    this.#subject = subject
+    this.#retry = retry
+    this.#isBare = subject.pipeline.guards.settle.length === 0 && !subject.pipeline.listens('settled')
+  }
+
+  succeeded(run: Run, result: unknown, staged: readonly StagedPublish[] | undefined, runMs: number): void {
+    const { range, index } = run
+    const reportTo = range.envelope().reportTo
+    if (this.#isBare && staged === undefined && reportTo === undefined) {
+      range.held.settler.done(range, index)
+      return
+    }
+    const outcome: Outcome = { kind: 'done', result }
+    const ended = this.#ended(run, outcome, runMs)
+    const guardCalls = this.#guardCalls(run, outcome)
+    const resultJson = reportTo === undefined ? undefined : this.#resultJson(run, result)
+    if (guardCalls === undefined && staged === undefined && resultJson === undefined) {
+      range.held.settler.done(range, index, ended)
+      return
+    }
+    this.#tell(run, ended, {
+      ...this.#address(run, guardCalls),
+      outcome: 'done',
+      ...(resultJson === undefined ? {} : { result: resultJson }),
+      ...(staged === undefined || staged.length === 0 ? {} : { staged }),
+    })
+  }
+
+  failed(run: Run, thrown: unknown, runMs: number): void {
+    const error = toError(thrown)
+    const verdict = judge(this.#retry, run.message.attempt, error, Math.random())
+    if (verdict.kind === 'dead') {
+      this.#dead(run, error, verdict.reason, runMs)
+      return
+    }
+    const { delayMs, counted } = verdict
+    const outcome: Outcome = { kind: 'retry', error, delayMs, counted }
+    run.log.warn(
+      { error: `${error.name}: ${error.message}`, retryInMs: delayMs },
+      'The handler failed; it is tried again',
+    )
+    this.#tell(run, this.#ended(run, outcome, runMs), {
+      ...this.#address(run, this.#guardCalls(run, outcome)),
+      outcome: 'retry',
+      delayMs,
+      counted,
+      error: encodeError(error),
+    })
+  }
+
+  /** Its envelope or body can't be read. What may pass by itself is tried again. */
+  undecodable(run: Run, thrown: unknown, runMs: number): void {
+    const error = toError(thrown)
+    const mayPass =
+      error instanceof BuswayError && !(error instanceof UnrecoverableError) && error.code !== 'UNDECODABLE'
+    if (mayPass) this.failed(run, error, runMs)
+    else this.#dead(run, error, 'undecodable', runMs)
+  }
+
+  /** Its attempts were used up by others (crashes, another policy): it does not run. */
+  exhausted(run: Run): void {
+    const recorded = run.range.failure?.attempts ?? 0
+    const error = new Error(`${recorded} attempts are on record and the policy allows ${this.#retry.attempts}`)
+    this.#dead(run, error, 'attempts', 0)
+  }
+
+  #dead(run: Run, error: Error, reason: (Outcome & { kind: 'dead' })['reason'], runMs: number): void {
+    const outcome: Outcome = { kind: 'dead', error, reason }
+    run.log.error({ err: error, reason }, 'The message is a dead letter')
+    this.#tell(run, this.#ended(run, outcome, runMs), {
+      ...this.#address(run, this.#guardCalls(run, outcome)),
+      outcome: 'dead',
+      reason,
+      error: encodeError(error),
+    })
+  }
+
+  #tell(run: Run, ended: Ended | undefined, settle: Settle): void {
+    run.range.held.settler.tell(run.range, run.index, settle, ended)
+  }
+
+  #ended(run: Run, outcome: Outcome, runMs: number): Ended | undefined {
+    return this.#subject.pipeline.listens('settled') ? { run, outcome, runMs } : undefined
+  }
+
+  #address(run: Run, guardCalls: readonly SettleGuardCall[] | undefined) {
+    const address = { lease: run.range.lease, index: run.range.from + run.index }
+    return guardCalls === undefined ? address : { ...address, guardCalls }
+  }
+
+  #guardCalls(run: Run, outcome: Outcome): readonly SettleGuardCall[] | undefined {
+    const calls: SettleGuardCall[] = []
+    const { settle } = this.#subject.pipeline.guards
+    for (let guard = 0; guard < settle.length; guard++) {
+      const registered = settle[guard]
+      if (registered === undefined) continue
+      try {
+        const args = run.settleArgs?.get(registered.name) ?? registered.args(run, outcome)
+        if (args !== undefined) calls.push({ guard, args })
+      } catch (error) {
+        // The message has run: a guard's fault must not make it run again.
+        run.log.error(
+          { err: error, plugin: registered.plugin, guard: registered.name },
+          'A settle guard gave no arguments',
+        )
+      }
+    }
+    return calls.length === 0 ? undefined : calls
+  }
+
+  #resultJson(run: Run, result: unknown): string | undefined {
+    if (result === undefined) return undefined
+    try {
+      const json = JSON.stringify(result) as string | undefined
+      if (json === undefined || json.length <= RESULT_LIMIT) return json
+      run.log.warn(
+        { characters: json.length },
+        `The result is longer than ${RESULT_LIMIT} and is left out of the report`,
+      )
+    } catch (error) {
+      run.log.warn({ error: String(error) }, 'The result cannot be written as JSON and is left out of the report')
+    }
+    return undefined
+  }
+}
