@@ -57,10 +57,11 @@ export interface Outgoing {
   reportTo?: { topic: string; key?: string }
 }
 
-/** What a topic named by `reportTo` receives as a body, once for each group that ended the message. */
+/** What a topic named by `reportTo` receives as a body, once for each group that ended the message. Its type is `busway.report`. */
 export interface Report {
   readonly id: string
-  readonly group: string
+  /** Absent where no group had it yet: a waiting message that was replaced. */
+  readonly group?: string
   readonly outcome: 'done' | 'dead' | 'purged' | 'expired' | 'cancelled' | 'replaced' | 'removed'
   readonly result?: unknown
   readonly error?: { readonly name: string; readonly message: string }
@@ -92,7 +93,7 @@ export interface Delivery {
   readonly signal: AbortSignal
   /** As `ctx.publish`: joins the settle. */
   readonly publish: (topic: string, body: unknown, options?: Record<string, unknown>) => Promise<void>
-  /** Arguments for settle guards, by the guard's name, from middleware; they stand in for what the guard's `args` answers. */
+  /** Arguments for settle guards, by the guard's name, from `handle` middleware; they stand in for what the guard's `args` answers. */
   readonly settle: Map<string, GuardArgs>
 }
 
