@@ -12,7 +12,7 @@ end
 -- Retries go first: they have waited their turn once. One with a crash to its name is suspect.
 local function promoteRetries(group)
   local members = takeDue(group.G .. 'retry')
-  if #members == 0 then return 0 end
+  if #members == 0 then return end
   local ranges, ids, plain, suspects = {}, {}, {}, {}
   for i, text in ipairs(members) do
     ranges[i] = memberRange(text)
@@ -27,13 +27,12 @@ local function promoteRetries(group)
   count(group.state, 'retrying', -#members)
   makeReady(group, plain, #plain, true)
   makeSuspect(group, suspects)
-  return #members
 end
 
 -- A delayed message comes to every group that exists when it is due.
 local function promoteScheduled()
   local members = takeDue(P .. 'scheduled')
-  if #members == 0 then return 0 end
+  if #members == 0 then return end
   local groups, ranges, ids, messages = allGroups(), {}, {}, 0
   for i, text in ipairs(members) do
     local range = parseRange(memberRange(text))
@@ -45,5 +44,4 @@ local function promoteScheduled()
   callWith('HDEL', P .. 'deferred', ids)
   count(P .. 'meta', 'scheduled', -messages)
   for _, group in ipairs(groups) do makeReady(group, ranges, messages) end
-  return #members
 end

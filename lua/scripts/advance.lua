@@ -84,8 +84,8 @@ writeFinished()
 local meta = readFields(P .. 'meta', 'scheduled', 'outbox')
 local function retrying() return tonumber(state.retrying or 0) + counting(group.state, 'retrying') end
 local function scheduled() return tonumber(meta.scheduled or 0) + counting(P .. 'meta', 'scheduled') end
-local promoted = retrying() > 0 and promoteRetries(group) or 0
-if scheduled() > 0 then promoted = promoted + promoteScheduled() end
+if retrying() > 0 then promoteRetries(group) end
+if scheduled() > 0 then promoteScheduled() end
 
 -- 6. Fetch: nothing while paused, closing, or running a suspect alone.
 local turn = chooseTurn(group, session, state, wantBytes > 0 and want or 0)
