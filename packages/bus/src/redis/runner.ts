@@ -144,7 +144,7 @@ export class Runner implements ScriptRunner {
 
   async #usableWithin(timeoutMs: number): Promise<void> {
     try {
-      await this.usable(AbortSignal.timeout(timeoutMs))
+      await this.usable(AbortSignal.timeout(Math.ceil(timeoutMs)))
     } catch (error) {
       throw error instanceof BuswayError ? error : (this.problem ?? this.unavailable())
     }
