@@ -350,8 +350,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     for (const waiting of this.#waiting) waiting.fail(closedError())
     const { unanswered } = await this.#publisher.close(left())
     await this.#dependencies.relayer.close(left())
-    this.#wakes.close()
-    this.#runner.close()
+    await Promise.all([this.#wakes.close(), this.#runner.close()])
     this.#outages.stop()
     this.#state = 'closed'
     return {

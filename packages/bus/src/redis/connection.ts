@@ -26,6 +26,8 @@ export interface ConnectionSettings {
 
 const firstDelayMs = 20
 const longestDelayMs = 2_000
+/** How long the server may take to say goodbye. */
+const farewellMs = 500
 
 interface Waiter {
   resolve(): void
@@ -121,13 +123,13 @@ export class Connection {
     this.#link?.destroy(error)
   }
 
-  close(): void {
+  async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
     this.#up = false
     clearTimeout(this.#timer)
-    this.#link?.destroy(closedError())
     for (const waiter of this.#waiters) waiter.reject(closedError())
+    await this.#link?.end(farewellMs)
   }
 
   async #connect(): Promise<void> {
@@ -143,7 +145,7 @@ export class Connection {
       link.destroy(error as Error)
       return this.#down(error as Error)
     }
-    if (this.#closed) return link.destroy(closedError())
+    if (this.#closed) return
     const upAt = performance.now()
     this.#problem = undefined
     this.#up = true

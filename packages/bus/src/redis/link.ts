@@ -115,6 +115,20 @@ export class Link {
     else this.#onEnd.push(listener)
   }
 
+  /** Ends it in an orderly way: when this resolves the server has closed it too, if it answers within `patienceMs`. */
+  async end(patienceMs: number): Promise<void> {
+    const ended = new Promise<void>((resolve) => this.onEnd(() => resolve()))
+    if (this.#open) {
+      const timer = setTimeout(() => this.destroy(new Error('the connection was closed')), patienceMs)
+      this.#redis.quit().catch(() => undefined)
+      await ended
+      clearTimeout(timer)
+    } else {
+      this.destroy(new Error('the connection was closed'))
+      await ended
+    }
+  }
+
   /** Ends it now, without waiting for the other side. */
   destroy(error: Error): void {
     this.#open = false

@@ -204,8 +204,8 @@ export class Runner implements ScriptRunner {
     this.#connection.start()
   }
 
-  close(): void {
-    this.#connection.close()
+  close(): Promise<void> {
+    return this.#connection.close()
   }
 
   async #prepare(link: Link): Promise<void> {

@@ -80,9 +80,9 @@ export class WakeSubscriber implements Wakes {
     return () => this.#back.delete(listener)
   }
 
-  close(): void {
+  close(): Promise<void> {
     clearInterval(this.#pings)
-    this.#connection.close()
+    return this.#connection.close()
   }
 
   /** Until the link that is up is subscribed, by this or by its own preparation. */
@@ -127,7 +127,7 @@ export class WakeSubscriber implements Wakes {
     }
     // Nothing is asked on this socket: without pings a hung one would never be noticed.
     clearInterval(this.#pings)
-    this.#pings = setInterval(() => void link.call('PING', []).catch(() => undefined), this.#settings.hangMs / 2)
+    this.#pings = setInterval(() => void link.call('PING', []).catch(() => undefined), this.#settings.hangMs)
     this.#pings.unref()
   }
 }
