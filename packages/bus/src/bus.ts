@@ -6,6 +6,7 @@
  * 3. closed: subscriptions drain, plugins stop, publishes under way are answered, the outbox is relayed, connections end
  */
 
+import { AsyncResource } from 'node:async_hooks'
 import { createTopicAdmin } from './admin/topic-admin.js'
 import type {
   Bus,
@@ -274,6 +275,8 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     } catch (error) {
       return Promise.reject(error)
     }
+    // It runs when somebody else's start has ended; its middleware is to see its caller's async context all the same.
+    const inContext = AsyncResource.bind(call)
     return new Promise<T>((resolve, reject) => {
       const end = (): void => {
         clearTimeout(timer)
@@ -283,7 +286,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
         run: () => {
           end()
           try {
-            resolve(call())
+            resolve(inContext())
           } catch (error) {
             reject(error)
           }
@@ -298,7 +301,8 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
         this.#settings.publishTimeoutMs,
       )
       this.#waiting.add(waiting)
-      this.#start().catch(() => undefined)
+      // Or has failed already, and will not run what waits.
+      this.#start().catch(waiting.fail)
     })
   }
 

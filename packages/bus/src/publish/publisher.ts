@@ -171,7 +171,8 @@ export class BusPublisher implements Publisher {
         args === undefined ? [] : [{ message: 0, guard, args }],
       )
       const batch = batchOfOne(prepared, producer.packing, performance.now())
-      staged = guardCalls.length === 0 ? { topic, batch } : { topic, batch, guardCalls }
+      const guardKeys = guardCalls.length === 0 ? [] : pipeline.guards.publish.map((guard) => guard.keys(topic, ''))
+      staged = guardCalls.length === 0 ? { topic, batch } : { topic, batch, guardCalls, guardKeys }
       return [{ id: prepared.special?.id ?? '', topic, status: 'accepted' }]
     }
     const batch: PublishBatch = { topic, messages: [message], via: 'settle' }
