@@ -239,6 +239,9 @@ export class Processor {
     run.end()
     this.#leave(run, slot)
     this.#pace.observe(runMs, waited)
+    // A handler that stops at its signal may well return with its work undone; taken for success, the message would be lost.
+    if (failure === undefined && run.abortReason?.code === 'HANDLER_TIMEOUT')
+      failure = { error: run.abortReason, at: 'handler' }
     if (run.range.held.settler.isLost) {
       const outcome: Outcome =
         failure === undefined

@@ -106,6 +106,11 @@ export class Run implements Delivery {
       : undefined
   }
 
+  /** Why its signal was aborted, if it was. */
+  get abortReason(): BuswayError | undefined {
+    return this.#aborted
+  }
+
   abort(reason: BuswayError, atMs: number): void {
     if (this.#aborted !== undefined) return
     this.#aborted = reason
