@@ -14,9 +14,10 @@ export function paceOf(messages: readonly MessageHistory[]): Pace {
   let lastSettle = Number.NEGATIVE_INFINITY
   const waits: number[] = []
   for (const { runs, settles } of messages) {
-    for (const { at, attempt, redelivered, waitedMs } of runs) {
-      firstRun = Math.min(firstRun, at)
-      if (attempt === 1 && !redelivered) waits.push(waitedMs)
+    const first = firstOf(runs)
+    if (first) {
+      firstRun = Math.min(firstRun, first.at)
+      waits.push(first.waitedMs)
     }
     for (const { at } of settles) lastSettle = Math.max(lastSettle, at)
   }
@@ -28,6 +29,10 @@ export function paceOf(messages: readonly MessageHistory[]): Pace {
     p99Ms: percentile(waits, 0.99),
   }
 }
+
+/** The earliest: the lines of several processes are in no order. */
+const firstOf = <T extends { at: number }>(runs: readonly T[]): T | undefined =>
+  runs.reduce<T | undefined>((first, run) => (first && first.at <= run.at ? first : run), undefined)
 
 const percentile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0
