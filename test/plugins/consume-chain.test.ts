@@ -1,8 +1,9 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Delivery } from '@busway/bus'
 import { expect } from 'chai'
 import { Received } from '../support/received.js'
 import { world as makeWorld } from '../support/world.js'
-import { equipped, extra, plugin } from './equipped.js'
+import { deadLetters, equipped, extra, plugin } from './equipped.js'
 import { refusal } from './refusal.js'
 
 describe('the consume chains', () => {
@@ -116,12 +117,31 @@ describe('the consume chains', () => {
         { group: 'ledger', retry: false },
       ).ready
       await bus.publish('orders.paid', 1)
-      await world.log.first(({ level }) => level === 50)
-      const { items } = await bus.topic('orders.paid').group('ledger').deadLetters()
+      const items = await deadLetters(world, bus, 'ledger')
       expect(items[0]?.error.message).to.match(message)
       expect(runs).to.equal(1)
     })
   }
+
+  it('do not run in the async context of whoever published or woke the consumer', async () => {
+    const caller = new AsyncLocalStorage<string>()
+    const seen = new Received<string | undefined>()
+    const bus = equipped(world, [
+      plugin('seer', (scope) =>
+        scope.consume('handle', async (_delivery, next) => {
+          seen.add(caller.getStore())
+          return next()
+        }),
+      ),
+    ])
+    await bus.consume('orders.paid', () => {}).ready
+    for (const name of ['a', 'b']) {
+      await caller.run(name, () => bus.publish('orders.paid', name))
+      await seen.count(name === 'a' ? 1 : 2)
+    }
+    await Promise.all(['c', 'd', 'e'].map((name) => caller.run(name, () => bus.publish('orders.paid', name))))
+    expect(await seen.count(5)).to.deep.equal([undefined, undefined, undefined, undefined, undefined])
+  })
 
   it('check the options of consume, naming the nearest right one', async () => {
     const bus = equipped(world, [

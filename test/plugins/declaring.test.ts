@@ -1,5 +1,5 @@
 /** What can be seen to be wrong when a plugin is registered, before anything is connected. */
-import type { Delivery, Events, Message, Plugin, Scope } from '@busway/bus'
+import type { Delivery, Events, Message, Outgoing, Plugin, Scope } from '@busway/bus'
 import { expect } from 'chai'
 import { createPlugins } from '../../packages/bus/src/plugins/index.js'
 import { LogLines } from '../support/log-lines.js'
@@ -302,8 +302,8 @@ describe('what plugins declared', () => {
     expect(fetch).to.deep.equal([])
     const { keys } = settle[0] ?? {}
     expect(typeof keys === 'function' && keys('a.b', 'g')).to.deep.equal(['x:dedupe:g:inbox'])
-    const message: { owns?: string[] } & object = { body: 1, contentType: '', headers: {}, options: {} }
-    await pipeline.publish?.({ topic: 'a.b', messages: [message as never], via: 'publish' }, async () => [
+    const message: Outgoing = { body: 1, contentType: '', headers: {}, options: {} }
+    await pipeline.publish?.({ topic: 'a.b', messages: [message], via: 'publish' }, async () => [
       { id: '1', topic: 'a.b', status: 'accepted' },
     ])
     expect(message.owns).to.deep.equal(['x:dedupe:lock:1'])

@@ -3,7 +3,7 @@ import type { PublishBatch } from '@busway/bus'
 import { expect } from 'chai'
 import { Received } from '../support/received.js'
 import { world as makeWorld } from '../support/world.js'
-import { equipped, extra, plugin } from './equipped.js'
+import { deadLetters, equipped, extra, plugin } from './equipped.js'
 import { refusal } from './refusal.js'
 
 describe('the publish chain', () => {
@@ -55,7 +55,7 @@ describe('the publish chain', () => {
       { group: 'ledger', retry: { attempts: 2, delay: 1, jitter: 0 } },
     ).ready
     await bus.publish('orders.paid', 1)
-    await world.log.first(({ level, msg }) => level === 50 && /dead/i.test(msg), 'the dead letter in the log')
+    await deadLetters(world, bus, 'ledger')
     redriven = true
     await bus.topic('orders.paid').group('ledger').redrive('all')
     await invoices.count(1)
@@ -119,9 +119,8 @@ describe('the publish chain', () => {
     ).ready
     await bus.publish('orders.paid', { total: 7 })
     expect(await seen.count(1)).to.deep.equal([{ body: { total: 7 }, contentType: 'application/x-reversed' }])
-    await world.log.first(({ level }) => level === 50)
-    const page = await bus.topic('orders.paid').group('ledger').deadLetters()
-    expect(page.items.map(({ body }) => body)).to.deep.equal([{ total: 7 }])
+    const items = await deadLetters(world, bus, 'ledger')
+    expect(items.map(({ body }) => body)).to.deep.equal([{ total: 7 }])
   })
 
   it('makes a dead letter, with its cause, of what no plugin decodes', async () => {
@@ -139,10 +138,9 @@ describe('the publish chain', () => {
     const handled = new Received<unknown>()
     await plain.consume('orders.paid', ({ body }) => handled.add(body), { group: 'ledger' }).ready
     await bus.publish('orders.paid', 1)
-    await world.log.first(({ level }) => level === 50)
+    const items = await deadLetters(world, plain, 'ledger')
     await plain.publish('orders.paid', 'readable')
     expect(await handled.count(1)).to.deep.equal(['readable'])
-    const { items } = await plain.topic('orders.paid').group('ledger').deadLetters()
     expect(items.map(({ reason }) => reason)).to.deep.equal(['undecodable'])
     expect(items[0]?.error.message).to.match(/application\/x-strange/)
   })
