@@ -130,7 +130,7 @@ export class Runner implements ScriptRunner {
       if (left <= 0) throw explainFailure(last ?? this.unavailable(), this.address)
       try {
         if (!this.isUp) await this.#usableWithin(left)
-        return await call()
+        return await this.#answeredBy(until, call())
       } catch (error) {
         if (!isRedisFailure(error)) throw error
         last = error
@@ -139,6 +139,20 @@ export class Runner implements ScriptRunner {
         if (error.reply === 'NOSCRIPT') await this.reload().catch(() => undefined)
         else if (error.kind === 'refused') await this.pause(Math.min(50 * 2 ** tries, 500, left))
       }
+    }
+  }
+
+  /** A socket that hangs is noticed only after seconds; whoever has less time is told when it is up. */
+  async #answeredBy<T>(untilMs: number, answer: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      const waitMs = Math.min(Math.max(0, untilMs - performance.now()), 2 ** 31 - 1)
+      timer = setTimeout(() => reject(new RedisFailureError('unknown', 'Redis has not answered in time')), waitMs)
+    })
+    try {
+      return await Promise.race([answer, late])
+    } finally {
+      clearTimeout(timer)
     }
   }
 
