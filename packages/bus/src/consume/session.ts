@@ -495,25 +495,10 @@ export class ConsumerSession {
       this.#end('closed')
       return 0
     }
-    const { runner, topic, id, log } = this.#parts
     this.#lingers = true
     clearTimeout(this.#renewTimer)
     this.#armDueTimer(undefined)
-    let released = 0
-    try {
-      const reply = await runner.runRepeatable(
-        close,
-        topic,
-        { group: this.#group, session: id, running: running.map(partOf) },
-        timeoutMs,
-      )
-      if (reply.status === 'ok') released = reply.released
-    } catch (error) {
-      log.warn(
-        { error: String(error), session: id },
-        'The consumer session was not closed in Redis; it ends with its lease',
-      )
-    }
+    const released = await this.#release(running, timeoutMs)
     const runsOn = running.length > 0 && this.#isIdle()
     if (!runsOn) this.#end('closed')
     return released
@@ -521,10 +506,23 @@ export class ConsumerSession {
 
   /** The server forgot what it had confirmed: what it still holds for this session goes to others, but for what runs here. Never rejects. */
   async discard(running: readonly { range: HeldRange; index: number }[]): Promise<void> {
-    const { runner, topic, id, settings } = this.#parts
-    await runner
-      .runRepeatable(close, topic, { group: this.#group, session: id, running: running.map(partOf) }, settings.leaseMs)
-      .catch(() => undefined)
+    await this.#release(running, this.#parts.settings.leaseMs)
+  }
+
+  async #release(running: readonly { range: HeldRange; index: number }[], timeoutMs: number): Promise<number> {
+    const { runner, topic, id, log } = this.#parts
+    const request = { group: this.#group, session: id, running: running.map(partOf) }
+    try {
+      // A call under way is not cut short by its own time limit: a socket that hangs takes longer to be noticed.
+      const reply = await inTime(runner.runRepeatable(close, topic, request, timeoutMs), timeoutMs)
+      return reply.status === 'ok' ? reply.released : 0
+    } catch (error) {
+      log.warn(
+        { error: String(error), session: id },
+        'The consumer session was not closed in Redis; it ends with its lease',
+      )
+      return 0
+    }
   }
 
   /** Gives up waiting for Redis. */
@@ -544,6 +542,18 @@ export class ConsumerSession {
     this.#tellIdle()
     // Once it was closed, that Redis does not know it any more is no news.
     this.#resolveEnded(this.#lingers ? 'closed' : end)
+  }
+}
+
+async function inTime<T>(promise: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const timeUp = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${Math.round(ms)} ms`)), ms)
+  })
+  try {
+    return await Promise.race([promise, timeUp])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

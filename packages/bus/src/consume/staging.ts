@@ -2,7 +2,7 @@
 import type { StagedPublish } from '@busway/lua'
 
 /** Knows whether anybody waits for it: an error that the handler caught is its own business, one that it never looked at fails the run. */
-class Staged extends Promise<void> {
+class Staged extends Promise<undefined> {
   isAwaited = false
 
   static override get [Symbol.species](): PromiseConstructor {
@@ -10,8 +10,8 @@ class Staged extends Promise<void> {
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a promise that notices being awaited
-  override then<A = void, B = never>(
-    fulfilled?: ((value: void) => A | PromiseLike<A>) | null,
+  override then<A = undefined, B = never>(
+    fulfilled?: ((value: undefined) => A | PromiseLike<A>) | null,
     rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     this.isAwaited = true
@@ -32,7 +32,7 @@ export class Staging {
 
   /** Takes its place now, so that a slow encoding does not change the order. `refusal`, asked when it is encoded: why it may be published no more. */
   add(encoding: Promise<StagedPublish>, refusal: () => Error | undefined): Promise<void> {
-    let settle: { resolve: () => void; reject: (error: unknown) => void } | undefined
+    let settle: { resolve: (value: undefined) => void; reject: (error: unknown) => void } | undefined
     const promise = new Staged((resolve, reject) => {
       settle = { resolve, reject }
     })
@@ -44,7 +44,7 @@ export class Staging {
       entry.error = error
       // Nobody may be waiting; `all` reports it then, and it must not end the process.
       if (error !== undefined) Promise.prototype.then.call(promise, undefined, () => undefined)
-      if (error === undefined) settle?.resolve()
+      if (error === undefined) settle?.resolve(undefined)
       else settle?.reject(error)
       if (--this.#pending === 0) this.#onIdle?.()
     }
