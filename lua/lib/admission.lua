@@ -7,28 +7,28 @@ local publishGuards = {
   --@guards publish
 }
 
-local function orderingKey(batch)
+function lib.orderingKey(batch)
   if batch.key == nil then
-    local props = moreThanSource(batch.value)
-    local keys = props and properties(props)[KEY]
+    local props = lib.moreThanSource(batch.value)
+    local keys = props and lib.properties(props)[KEY]
     batch.key = keys and keys[1] or false
   end
   return batch.key or nil
 end
 
 -- Takes a delayed message out again. One that is not delayed any more is on its way, and stays.
-local function takeBack(id)
+function lib.takeBack(id)
   local text = call('HGET', P .. 'deferred', id)
   if not text or call('ZREM', P .. 'scheduled', text) == 0 then return end
   call('HDEL', P .. 'deferred', id)
-  count(P .. 'meta', 'scheduled', -1)
-  local range = parseRange(memberRange(text))
-  learn({ range })
-  finish(range, range.from, 1, 'replaced')
-  writeFinished()
+  lib.count(P .. 'meta', 'scheduled', -1)
+  local range = lib.parseRange(lib.memberRange(text))
+  lib.learn({ range })
+  lib.finish(range, range.from, 1, 'replaced')
+  lib.writeFinished()
 end
 
-local function checkMessage(m, message, unit)
+function lib.checkMessage(m, message, unit)
   for _, c in ipairs(message.calls) do
     local guard = publishGuards[c.guard]
     if guard and guard.guard.check then
@@ -36,7 +36,7 @@ local function checkMessage(m, message, unit)
       unit.shared[c.guard] = unit.shared[c.guard] or {}
       local verdicts = { pcall(guard.guard.check, m, c.args, unit.shared[c.guard]) }
       if not verdicts[1] then
-        blame(guard.name, verdicts[2])
+        lib.blame(guard.name, verdicts[2])
         return { 'reject', 'the guard failed' }, guard.name
       end
       for i = 2, #verdicts do
@@ -53,22 +53,22 @@ local function checkMessage(m, message, unit)
   end
 end
 
-local function describe(message, index)
+function lib.describe(message, index)
   local batch = message.batch
-  return { id = messageId(batch.id, batch.total, message.index), index = index, key = orderingKey(batch), topic = topicName, now = now }
+  return { id = lib.messageId(batch.id, batch.total, message.index), index = index, key = lib.orderingKey(batch), topic = topicName, now = now }
 end
 
 -- unit: list of { batch, index, position, calls }. Adds to `plan` (answering the plan to go on with) and to `outcomes`.
 -- `binding`: whether a guard may refuse. What a settle published cannot be undone.
-local function admitUnit(plan, messages, outcomes, binding)
+function lib.admitUnit(plan, messages, outcomes, binding)
   local unit = { shared = {}, replaced = {} }
   for index, message in ipairs(messages) do
-    if exists(message.batch) then
+    if lib.exists(message.batch) then
       message.out = true
       outcomes[#outcomes + 1] = { message.position, 'duplicate', message.batch.own }
     elseif message.calls then
-      message.described = describe(message, index - 1)
-      local verdict, guard = checkMessage(message.described, message, unit)
+      message.described = lib.describe(message, index - 1)
+      local verdict, guard = lib.checkMessage(message.described, message, unit)
       if verdict and verdict[1] == 'duplicate' then
         message.out = true
         outcomes[#outcomes + 1] = { message.position, 'duplicate', verdict[2] }
@@ -81,21 +81,21 @@ local function admitUnit(plan, messages, outcomes, binding)
     end
   end
   if #unit.replaced > 0 then
-    enqueue(plan) -- what is replaced may be of this very request
-    plan = newPlan()
-    for _, id in ipairs(unit.replaced) do takeBack(id) end
+    lib.enqueue(plan) -- what is replaced may be of this very request
+    plan = lib.newPlan()
+    for _, id in ipairs(unit.replaced) do lib.takeBack(id) end
   end
   for _, message in ipairs(messages) do
     if not message.out then
       local batch = message.batch
       local due = message.due or batch.due
-      planRange(plan, batch, message.index, 1, due, message.calls and due and messageId(batch.id, batch.total, message.index))
+      lib.planRange(plan, batch, message.index, 1, due, message.calls and due and lib.messageId(batch.id, batch.total, message.index))
       for _, c in ipairs(message.calls or {}) do
         local guard = publishGuards[c.guard]
         if guard and guard.guard.apply then
           message.described.keys = c.keys
           local applied, problem = pcall(guard.guard.apply, message.described, c.args)
-          if not applied then blame(guard.name, problem) end
+          if not applied then lib.blame(guard.name, problem) end
         end
       end
     end
@@ -104,9 +104,9 @@ local function admitUnit(plan, messages, outcomes, binding)
 end
 
 -- A whole batch that nobody may refuse: staged, or relayed.
-local function admitBatch(plan, batch, calls, keys)
+function lib.admitBatch(plan, batch, calls, keys)
   if #calls == 0 then
-    if not exists(batch) then planRange(plan, batch, 0, batch.total, batch.due) end
+    if not lib.exists(batch) then lib.planRange(plan, batch, 0, batch.total, batch.due) end
     return plan
   end
   local messages = {}
@@ -118,5 +118,5 @@ local function admitBatch(plan, batch, calls, keys)
       message.calls[#message.calls + 1] = { guard = c.guard, args = c.args, keys = c.keys or keys[c.guard] or {} }
     end
   end
-  return admitUnit(plan, messages, {}, false)
+  return lib.admitUnit(plan, messages, {}, false)
 end

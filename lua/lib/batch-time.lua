@@ -1,6 +1,6 @@
 -- When a batch was handed over, read from its header; nil if Redis has lost it. Needs: call.
 
-local function batchTime(range)
+function lib.batchTime(range)
   local bytes
   if range.total == 1 then
     bytes = string.sub(call('HGET', P .. 'batches', range.batch) or '', 5, 10)

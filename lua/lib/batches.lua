@@ -1,8 +1,8 @@
 -- Batches as they arrive in arguments. Needs: time, envelope.
 
 -- marks: `i` own id, `d<ms>` delay, `a<ms>` due at, `f` front. Answers nil for what is no batch.
-local function readBatch(value, marks, id, own)
-  local total = batchCount(value)
+function lib.readBatch(value, marks, id, own)
+  local total = lib.batchCount(value)
   if not total then return nil end
   local batch = { value = value, total = total, id = id }
   if marks == '' then return batch end

@@ -1,6 +1,8 @@
 -- What every script begins with: where the topic's keys are, and calls with as many arguments as a list has.
 -- A topic's keys begin with P; KEYS[1] is its `meta`.
 
+-- The shared functions are fields of one table: a function that captures many locals is slow to make, and all are made anew at every call.
+local lib = {}
 local call = redis.call
 local P = string.sub(KEYS[1], 1, -5)
 
@@ -8,7 +10,7 @@ local P = string.sub(KEYS[1], 1, -5)
 local CHUNK = 1000
 
 -- command(key, item, item, ...)
-local function callWith(command, key, items)
+function lib.callWith(command, key, items)
   local n = #items
   if n == 0 then return end
   for first = 1, n, CHUNK do
@@ -17,14 +19,14 @@ local function callWith(command, key, items)
 end
 
 -- command(item, item, ...), for commands without a key of their own: MSET, DEL.
-local function callAll(command, items)
+function lib.callAll(command, items)
   for first = 1, #items, CHUNK do
     call(command, unpack(items, first, math.min(first + CHUNK - 1, #items)))
   end
 end
 
 -- One value per item, `false` for none.
-local function readWith(command, key, items)
+function lib.readWith(command, key, items)
   local n = #items
   if n == 0 then return items end
   if n <= CHUNK then return call(command, key, unpack(items)) end
@@ -38,7 +40,7 @@ local function readWith(command, key, items)
 end
 
 -- Fields of a hash as a table; a field that is not there is `false`.
-local function readFields(key, ...)
+function lib.readFields(key, ...)
   local values = call('HMGET', key, ...)
   local fields = {}
   for i, name in ipairs({ ... }) do fields[name] = values[i] end

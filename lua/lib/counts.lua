@@ -3,7 +3,7 @@
 
 local counted = {}
 
-local function count(key, field, difference)
+function lib.count(key, field, difference)
   local fields = counted[key]
   if not fields then
     fields = {}
@@ -12,12 +12,12 @@ local function count(key, field, difference)
   fields[field] = (fields[field] or 0) + difference
 end
 
-local function counting(key, field)
+function lib.counting(key, field)
   local fields = counted[key]
   return fields and fields[field] or 0
 end
 
-local function writeCounts()
+function lib.writeCounts()
   for key, fields in pairs(counted) do
     for field, difference in pairs(fields) do
       if difference ~= 0 then call('HINCRBY', key, field, difference) end

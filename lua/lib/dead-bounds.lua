@@ -4,7 +4,7 @@ local MOST_TRIMMED = 10
 local DEAD_MAX, DEAD_KEEP_MS = 100000, 1209600000
 
 -- The oldest beyond the bounds finish, a few at a call. Nobody is told: it was reported when they died.
-local function trimDead(group, deadMax, deadKeepMs)
+function lib.trimDead(group, deadMax, deadKeepMs)
   local dead = group.G .. 'dead'
   local oldest = call('ZRANGE', dead, 0, MOST_TRIMMED - 1, 'WITHSCORES')
   if #oldest == 0 then return end
@@ -14,11 +14,11 @@ local function trimDead(group, deadMax, deadKeepMs)
   for i = 1, #oldest, 2 do
     if (i + 1) / 2 <= surplus or tonumber(oldest[i + 1]) < before then trimmed[#trimmed + 1] = oldest[i] end
   end
-  callWith('ZREM', dead, trimmed)
-  count(group.state, 'dead', -#trimmed)
+  lib.callWith('ZREM', dead, trimmed)
+  lib.count(group.state, 'dead', -#trimmed)
   for _, id in ipairs(trimmed) do
-    local range = parseRange(loneRange(id))
-    learn({ range })
-    finish(range, 0, 1)
+    local range = lib.parseRange(lib.loneRange(id))
+    lib.learn({ range })
+    lib.finish(range, 0, 1)
   end
 end

@@ -2,15 +2,15 @@
 -- once every group has ended it; `reportTo`, a message that tells each group's outcome. Kept in the hash `follows`: batch -> its properties.
 -- Included where a message has them. Needs: call, range, envelope, groups, outbox.
 
-local function endedEverywhere(batch, left)
+function lib.endedEverywhere(batch, left)
   local dead = 0
-  for _, group in ipairs(allGroups()) do
+  for _, group in ipairs(lib.allGroups()) do
     if call('ZSCORE', group.G .. 'dead', batch) then dead = dead + 1 end
   end
   return left <= dead
 end
 
-local function releaseOwned(keys, id)
+function lib.releaseOwned(keys, id)
   for _, key in ipairs(keys) do
     -- A key that is no string is not ours, and must not raise.
     local value = redis.pcall('GET', P .. key)
@@ -18,48 +18,48 @@ local function releaseOwned(keys, id)
   end
 end
 
-local function u16Bytes(n)
+function lib.u16Bytes(n)
   return string.char(n % 256, math.floor(n / 256) % 256)
 end
 
-local function u32Bytes(n)
-  return u16Bytes(n % 65536) .. u16Bytes(math.floor(n / 65536))
+function lib.u32Bytes(n)
+  return lib.u16Bytes(n % 65536) .. lib.u16Bytes(math.floor(n / 65536))
 end
 
-local function property(tag, value)
-  return string.char(tag) .. u16Bytes(#value) .. value
+function lib.property(tag, value)
+  return string.char(tag) .. lib.u16Bytes(#value) .. value
 end
 
 -- A batch of one with type `busway.report`.
-local function reportBatch(body, key)
-  local props = property(1, '$busway') .. (key and property(KEY, key) or '')
+function lib.reportBatch(body, key)
+  local props = lib.property(1, '$busway') .. (key and lib.property(KEY, key) or '')
   local type_ = 'busway.report'
-  local extra = string.char(1) .. u32Bytes(#type_) .. type_
+  local extra = string.char(1) .. lib.u32Bytes(#type_) .. type_
   return table.concat({
-    string.char(1, 2), u16Bytes(1), u32Bytes(now % 4294967296), u16Bytes(math.floor(now / 4294967296)),
-    u16Bytes(#props), props,
-    u32Bytes(0), u32Bytes(#body + 1),
-    u32Bytes(0), u32Bytes(#extra), extra,
+    string.char(1, 2), lib.u16Bytes(1), lib.u32Bytes(now % 4294967296), lib.u16Bytes(math.floor(now / 4294967296)),
+    lib.u16Bytes(#props), props,
+    lib.u32Bytes(0), lib.u32Bytes(#body + 1),
+    lib.u32Bytes(0), lib.u32Bytes(#extra), extra,
     body, ',',
   })
 end
 
-local function report(to, id, group, outcome, detail)
+function lib.report(to, id, group, outcome, detail)
   local decoded, target = pcall(cjson.decode, to)
   if not decoded or type(target) ~= 'table' or type(target.topic) ~= 'string' then return end
   local body = '{"id":' .. cjson.encode(id)
-  if group then body = body .. ',"group":' .. cjson.encode(groupName(group)) end
+  if group then body = body .. ',"group":' .. cjson.encode(lib.groupName(group)) end
   body = body .. ',"outcome":"' .. outcome .. '"'
   if detail and detail.result and detail.result ~= '' then body = body .. ',"result":' .. detail.result end
   if detail and detail.error and detail.error ~= '' then body = body .. ',"error":' .. detail.error end
   local key = type(target.key) == 'string' and target.key or nil
-  putInOutbox(target.topic, { v = reportBatch(body .. '}', key) })
+  lib.putInOutbox(target.topic, { v = lib.reportBatch(body .. '}', key) })
 end
 
 -- `left`: pending pairs once this end is counted. Without an outcome nobody is told: a purged dead letter was reported when it died.
-local function honour(batch, props, left, group, outcome, detail)
-  local found = properties(props)
-  local id = messageId(batch, 1, 0)
-  if outcome and found[REPORT_TO] then report(found[REPORT_TO][1], id, group, outcome, detail) end
-  if found[OWNS] and endedEverywhere(batch, left) then releaseOwned(found[OWNS], id) end
+function lib.honour(batch, props, left, group, outcome, detail)
+  local found = lib.properties(props)
+  local id = lib.messageId(batch, 1, 0)
+  if outcome and found[REPORT_TO] then lib.report(found[REPORT_TO][1], id, group, outcome, detail) end
+  if found[OWNS] and lib.endedEverywhere(batch, left) then lib.releaseOwned(found[OWNS], id) end
 end

@@ -1,28 +1,28 @@
 -- Reads batches, see docs/wire-format.md. Never decodes a body.
 
-local function u16(text, at)
+function lib.u16(text, at)
   local a, b = string.byte(text, at, at + 1)
   return a + b * 256
 end
 
-local function u32(text, at)
+function lib.u32(text, at)
   local a, b, c, d = string.byte(text, at, at + 3)
   return a + b * 256 + c * 65536 + d * 16777216
 end
 
 -- The number of messages, or nil if this is no batch that we know.
-local function batchCount(value)
+function lib.batchCount(value)
   if #value < 20 or string.byte(value, 1) ~= 1 or string.byte(value, 2) > 3 then return nil end
-  local n = u16(value, 3)
-  if n == 0 or #value < 12 + u16(value, 11) + 4 * (n + 1) then return nil end
+  local n = lib.u16(value, 3)
+  if n == 0 or #value < 12 + lib.u16(value, 11) + 4 * (n + 1) then return nil end
   return n
 end
 
 -- tag -> list of values
-local function properties(props)
+function lib.properties(props)
   local at, found = 1, {}
   while at + 2 <= #props do
-    local tag, length = string.byte(props, at), u16(props, at + 1)
+    local tag, length = string.byte(props, at), lib.u16(props, at + 1)
     local values = found[tag] or {}
     values[#values + 1] = string.sub(props, at + 3, at + 2 + length)
     found[tag] = values
@@ -34,8 +34,8 @@ end
 local KEY, OWNS, REPORT_TO = 2, 4, 5
 
 -- The properties, or nil if there is nothing but the source: the usual case costs two reads of two bytes.
-local function moreThanSource(value)
-  local length = u16(value, 11)
-  if length < 3 or u16(value, 14) + 3 == length then return nil end
+function lib.moreThanSource(value)
+  local length = lib.u16(value, 11)
+  if length < 3 or lib.u16(value, 14) + 3 == length then return nil end
   return string.sub(value, 13, 12 + length)
 end

@@ -1,7 +1,7 @@
 -- What is known of messages that failed: `<attempts> <crashes> <reason or -> <error JSON>`, and where they go for good.
 -- Needs: call, time, counts, range, envelope, groups, outbox.
 
-local function failureOf(group, id)
+function lib.failureOf(group, id)
   local record = call('HGET', group.G .. 'failures', id)
   if not record then return 0, 0 end
   local attempts, crashes = string.match(record, '^(%d+) (%d+)')
@@ -9,20 +9,20 @@ local function failureOf(group, id)
 end
 
 -- Answers attempts and crashes after this one.
-local function recordFailure(group, id, attempted, crashed, reason, problem)
-  local attempts, crashes = failureOf(group, id)
+function lib.recordFailure(group, id, attempted, crashed, reason, problem)
+  local attempts, crashes = lib.failureOf(group, id)
   attempts, crashes = attempts + attempted, crashes + crashed
   call('HSET', group.G .. 'failures', id, attempts .. ' ' .. crashes .. ' ' .. reason .. ' ' .. problem)
   return attempts, crashes
 end
 
 -- To the dead letters. This is an end for whoever waits for the message, though it can be redriven.
-local function bury(group, id, problem)
+function lib.bury(group, id, problem)
   call('ZADD', group.G .. 'dead', now, id)
-  count(group.state, 'dead', 1)
+  lib.count(group.state, 'dead', 1)
   local props = call('HGET', P .. 'follows', id)
   if props then
     --@include lib/effects
-    honour(id, props, tonumber(call('HGET', P .. 'pending', id) or 0), group, 'dead', { error = problem })
+    lib.honour(id, props, tonumber(call('HGET', P .. 'pending', id) or 0), group, 'dead', { error = problem })
   end
 end

@@ -7,21 +7,21 @@ local fetchGuards = {
 
 local RETRY_AFTER_ERROR_MS = 1000
 
-local function fetchContext(group, keys, c)
-  return { group = groupName(group), topic = topicName, now = now, keys = keys[c.guard] or {} }
+function lib.fetchContext(group, keys, c)
+  return { group = lib.groupName(group), topic = topicName, now = now, keys = keys[c.guard] or {} }
 end
 
 -- Answers how many of `want` may be taken and, if fewer, when to ask again. A guard that fails lets nothing through.
-local function allowedBy(group, calls, keys, want)
+function lib.allowedBy(group, calls, keys, want)
   local limitedMs
   for _, c in ipairs(calls) do
     local guard = fetchGuards[c.guard]
     if guard and guard.guard.check then
-      c.context = fetchContext(group, keys, c)
+      c.context = lib.fetchContext(group, keys, c)
       c.context.want = want
       local fine, n, retryMs = pcall(guard.guard.check, c.context, c.args)
       if not fine then
-        blame(guard.name, n)
+        lib.blame(guard.name, n)
         n, retryMs = 0, RETRY_AFTER_ERROR_MS
       end
       n = math.floor(tonumber(n) or 0)
@@ -34,13 +34,13 @@ local function allowedBy(group, calls, keys, want)
   return want, limitedMs
 end
 
-local function isSkipped(group, calls, keys, id)
+function lib.isSkipped(group, calls, keys, id)
   for _, c in ipairs(calls) do
     local guard = fetchGuards[c.guard]
     if guard and guard.guard.skip then
-      local fine, skip = pcall(guard.guard.skip, c.context or fetchContext(group, keys, c), id, c.args)
+      local fine, skip = pcall(guard.guard.skip, c.context or lib.fetchContext(group, keys, c), id, c.args)
       if not fine then
-        blame(guard.name, skip)
+        lib.blame(guard.name, skip)
       elseif skip then
         return true
       end
@@ -51,15 +51,15 @@ end
 
 -- Finishes what the guards know already. Answers what is left to lease, the number of messages to run in it, and what is not to be
 -- run: `[position, "<index>,...", ...]`.
-local function skipKnown(group, calls, keys, taken)
+function lib.skipKnown(group, calls, keys, taken)
   local kept, keptMessages, skips, ranges = {}, 0, {}, {}
   for i, item in ipairs(taken) do ranges[i] = item.range end
-  learn(ranges)
+  lib.learn(ranges)
   for _, item in ipairs(taken) do
     local range, skipped = item.range, {}
     for index = range.from, range.from + range.count - 1 do
-      if isSkipped(group, calls, keys, messageId(range.batch, range.total, index)) then
-        finish(range, index, 1, 'done')
+      if lib.isSkipped(group, calls, keys, lib.messageId(range.batch, range.total, index)) then
+        lib.finish(range, index, 1, 'done')
         skipped[#skipped + 1] = index - range.from
       end
     end
@@ -74,12 +74,12 @@ local function skipKnown(group, calls, keys, taken)
   return kept, keptMessages, skips
 end
 
-local function applyFetchGuards(group, calls, keys, taken)
+function lib.applyFetchGuards(group, calls, keys, taken)
   for _, c in ipairs(calls) do
     local guard = fetchGuards[c.guard]
     if guard and guard.guard.apply then
-      local fine, problem = pcall(guard.guard.apply, c.context or fetchContext(group, keys, c), c.args, taken)
-      if not fine then blame(guard.name, problem) end
+      local fine, problem = pcall(guard.guard.apply, c.context or lib.fetchContext(group, keys, c), c.args, taken)
+      if not fine then lib.blame(guard.name, problem) end
     end
   end
 end

@@ -4,7 +4,7 @@
 local MOST_MESSAGES, MOST_RANGES, PAGE = 1000, 64, 8
 
 -- The bytes of several ranges: lone messages by one HMGET, whole batches by one MGET, parts by GETRANGE.
-local function valuesOf(ranges)
+function lib.valuesOf(ranges)
   local lone, loneAt, whole, wholeAt, values = {}, {}, {}, {}, {}
   for i, range in ipairs(ranges) do
     if range.total == 1 then
@@ -12,10 +12,10 @@ local function valuesOf(ranges)
     elseif range.count == range.total then
       whole[#whole + 1], wholeAt[#wholeAt + 1] = P .. 'b:' .. range.batch, i
     else
-      values[i] = slice(range.batch, range.total, range.from, range.count) or false
+      values[i] = lib.slice(range.batch, range.total, range.from, range.count) or false
     end
   end
-  local found = readWith('HMGET', P .. 'batches', lone)
+  local found = lib.readWith('HMGET', P .. 'batches', lone)
   for i, at in ipairs(loneAt) do values[at] = found[i] end
   if #whole > 0 then
     found = call('MGET', unpack(whole))
@@ -26,7 +26,7 @@ end
 
 -- Takes up to `want` messages and `wantBytes` bytes (but one range at least) from the head of the list, dividing the last range if need be.
 -- Answers { range, text, value } each.
-local function takeReady(group, want, wantBytes)
+function lib.takeReady(group, want, wantBytes)
   local list, taken, messages, size = group.G .. 'ready', {}, 0, 0
   local remainder
   want = math.min(want, MOST_MESSAGES)
@@ -35,17 +35,17 @@ local function takeReady(group, want, wantBytes)
     local ranges, room = {}, want - messages
     for i, text in ipairs(texts) do
       if room <= 0 then break end
-      local range = parseRange(text)
+      local range = lib.parseRange(text)
       ranges[i] = range
       range.text = text
       if range.count > room then
-        remainder = rangeText(range.batch, range.total, range.from + room, range.count - room)
+        remainder = lib.rangeText(range.batch, range.total, range.from + room, range.count - room)
         range.count = room
-        range.text = rangeText(range.batch, range.total, range.from, room)
+        range.text = lib.rangeText(range.batch, range.total, range.from, room)
       end
       room = room - range.count
     end
-    local values = valuesOf(ranges)
+    local values = lib.valuesOf(ranges)
     local full = #texts < PAGE
     for i, range in ipairs(ranges) do
       size = size + (values[i] and #values[i] or 0)
@@ -62,36 +62,36 @@ local function takeReady(group, want, wantBytes)
   if #taken == 0 then return taken, 0 end
   if remainder then call('LSET', list, #taken - 1, remainder) end
   call('LTRIM', list, remainder and #taken - 1 or #taken, -1)
-  count(group.state, 'ready', -messages)
+  lib.count(group.state, 'ready', -messages)
   return taken, messages
 end
 
 -- One suspect, alone.
-local function takeSuspect(group)
+function lib.takeSuspect(group)
   local text = call('LPOP', group.G .. 'suspects')
-  local range = parseRange(text)
-  count(group.state, 'ready', -1)
-  return { { range = range, text = text, value = valuesOf({ range })[1] } }, 1
+  local range = lib.parseRange(text)
+  lib.count(group.state, 'ready', -1)
+  return { { range = range, text = text, value = lib.valuesOf({ range })[1] } }, 1
 end
 
 -- Leases what was taken, under the session's next numbers.
-local function lease(group, session, taken, messages)
+function lib.lease(group, session, taken, messages)
   local fields = {}
   for i, item in ipairs(taken) do
     fields[#fields + 1], fields[#fields + 2] = session.lease + i, item.text
   end
-  callWith('HSET', session.leases, fields)
-  count(group.state, 'inFlight', messages)
+  lib.callWith('HSET', session.leases, fields)
+  lib.count(group.state, 'inFlight', messages)
   session.lease = session.lease + #taken
 end
 
 -- What a client must know of lone messages that failed before: [position, `<attempts> <crashes>`, ...]
-local function failuresOf(group, taken)
+function lib.failuresOf(group, taken)
   local ids, at, told = {}, {}, {}
   for i, item in ipairs(taken) do
     if item.range.total == 1 then ids[#ids + 1], at[#at + 1] = item.range.batch, i - 1 end
   end
-  local records = readWith('HMGET', group.G .. 'failures', ids)
+  local records = lib.readWith('HMGET', group.G .. 'failures', ids)
   for i, position in ipairs(at) do
     if records[i] then told[#told + 1], told[#told + 2] = position, string.match(records[i], '^%d+ %d+') end
   end

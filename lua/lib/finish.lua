@@ -8,7 +8,7 @@ local endingOrder = {}
 local endingGroup -- the group that finishes; nil where no group had the message yet
 
 -- Learns of batches, with what this group finished of them before. Lone messages have no such record: their range is the record.
-local function learn(ranges)
+function lib.learn(ranges)
   local asked, entries = {}, {}
   for _, range in ipairs(ranges) do
     if not ending[range.batch] then
@@ -21,11 +21,11 @@ local function learn(ranges)
     end
   end
   if #asked == 0 then return end
-  local marks = readWith('HMGET', endingGroup.G .. 'done', asked)
+  local marks = lib.readWith('HMGET', endingGroup.G .. 'done', asked)
   for i, entry in ipairs(entries) do entry.marks = marks[i] or nil end
 end
 
-local function unfinished(range, from, n)
+function lib.unfinished(range, from, n)
   local entry = ending[range.batch]
   if entry.total == 1 then return entry.n == 0 and 1 or 0 end
   if entry.whole then return 0 end
@@ -35,9 +35,9 @@ local function unfinished(range, from, n)
 end
 
 -- The parts not finished, as { from, count }, in order.
-local function unfinishedParts(range, from, n)
+function lib.unfinishedParts(range, from, n)
   local entry = ending[range.batch]
-  local open = unfinished(range, from, n)
+  local open = lib.unfinished(range, from, n)
   if open == 0 then return {} end
   if open == n then return { { from, n } } end
   local parts, at = {}, from + 1
@@ -51,7 +51,7 @@ local function unfinishedParts(range, from, n)
   end
 end
 
-local function mark(entry, from, n)
+function lib.mark(entry, from, n)
   if entry.n == 0 then endingOrder[#endingOrder + 1] = entry.batch end
   if entry.total == 1 then return end
   if not entry.marks and n == entry.total then
@@ -63,58 +63,58 @@ local function mark(entry, from, n)
 end
 
 -- Finishes what of these messages is not finished; answers how many. The batch must have been learnt.
-local function finish(range, from, n, outcome, detail)
-  local open = unfinished(range, from, n)
+function lib.finish(range, from, n, outcome, detail)
+  local open = lib.unfinished(range, from, n)
   if open == 0 then return 0 end
   local entry = ending[range.batch]
-  mark(entry, from, n)
+  lib.mark(entry, from, n)
   entry.n = entry.n + open
   entry.outcome, entry.detail = outcome, detail
   return open
 end
 
 -- One message goes on under a name of its own (rehomed): for this group it has left the batch.
-local function leaveBatch(range, index)
+function lib.leaveBatch(range, index)
   local entry = ending[range.batch]
-  mark(entry, index, 1)
+  lib.mark(entry, index, 1)
   entry.n = entry.n + 1
 end
 
-local function marksOf(entry)
+function lib.marksOf(entry)
   if entry.total == 1 then return '1' end
   return entry.whole and string.rep('1', entry.total) or entry.marks
 end
 
 -- Whether some group may hold marks of a batch that goes: not if the topic has but this group, and it finished the batch in one piece.
-local function forgetMarks(gone)
-  local groups = allGroups()
+function lib.forgetMarks(gone)
+  local groups = lib.allGroups()
   local alone = #groups == 1 and groups[1] == endingGroup
   local marked = {}
   for _, entry in ipairs(gone) do
     if not alone or entry.marks then marked[#marked + 1] = entry.batch end
   end
-  for _, group in ipairs(groups) do callWith('HDEL', group.G .. 'done', marked) end
+  for _, group in ipairs(groups) do lib.callWith('HDEL', group.G .. 'done', marked) end
 end
 
 -- Lone messages whose end someone waits for.
-local function honourFollowers(lone)
+function lib.honourFollowers(lone)
   local batches = {}
   for i, entry in ipairs(lone) do batches[i] = entry.batch end
-  local follows = readWith('HMGET', P .. 'follows', batches)
+  local follows = lib.readWith('HMGET', P .. 'follows', batches)
   local over = {}
   for i, entry in ipairs(lone) do
     if follows[i] then
       --@include lib/effects
       if entry.left <= 0 then over[#over + 1] = entry.batch end
-      honour(entry.batch, follows[i], entry.left, endingGroup, entry.outcome, entry.detail)
+      lib.honour(entry.batch, follows[i], entry.left, endingGroup, entry.outcome, entry.detail)
     end
   end
-  callWith('HDEL', P .. 'follows', over)
+  lib.callWith('HDEL', P .. 'follows', over)
 end
 
-local function writeFinished()
+function lib.writeFinished()
   if #endingOrder == 0 then return end
-  local pending = readWith('HMGET', P .. 'pending', endingOrder)
+  local pending = lib.readWith('HMGET', P .. 'pending', endingOrder)
   local gone, goneBatches, goneValues, goneLone = {}, {}, {}, {}
   local alive, marks, lone = {}, {}, {}
   for i, batch in ipairs(endingOrder) do
@@ -122,25 +122,25 @@ local function writeFinished()
     entry.left = (tonumber(pending[i]) or 0) - entry.n
     if entry.left > 0 then
       alive[#alive + 1], alive[#alive + 2] = batch, entry.left
-      marks[#marks + 1], marks[#marks + 2] = batch, marksOf(entry)
+      marks[#marks + 1], marks[#marks + 2] = batch, lib.marksOf(entry)
     else
       gone[#gone + 1], goneBatches[#goneBatches + 1] = entry, batch
       if entry.total == 1 then goneLone[#goneLone + 1] = batch else goneValues[#goneValues + 1] = P .. 'b:' .. batch end
     end
     if entry.total == 1 then lone[#lone + 1] = entry end
   end
-  callWith('HSET', P .. 'pending', alive)
-  if endingGroup then callWith('HSET', endingGroup.G .. 'done', marks) end
-  callWith('HDEL', P .. 'pending', goneBatches)
-  callWith('HDEL', P .. 'batches', goneLone)
-  callAll('DEL', goneValues)
-  if #gone > 0 then forgetMarks(gone) end
+  lib.callWith('HSET', P .. 'pending', alive)
+  if endingGroup then lib.callWith('HSET', endingGroup.G .. 'done', marks) end
+  lib.callWith('HDEL', P .. 'pending', goneBatches)
+  lib.callWith('HDEL', P .. 'batches', goneLone)
+  lib.callAll('DEL', goneValues)
+  if #gone > 0 then lib.forgetMarks(gone) end
   if #lone > 0 then
-    honourFollowers(lone)
+    lib.honourFollowers(lone)
     if endingGroup then
       local batches = {}
       for i, entry in ipairs(lone) do batches[i] = entry.batch end
-      callWith('HDEL', endingGroup.G .. 'failures', batches)
+      lib.callWith('HDEL', endingGroup.G .. 'failures', batches)
     end
   end
   ending, endingOrder = {}, {}

@@ -2,7 +2,7 @@
 
 local met = {}
 
-local function groupOf(ref)
+function lib.groupOf(ref)
   local group = met[ref]
   if not group then
     group = { ref = ref, G = P .. ref .. ':', state = P .. ref .. ':state' }
@@ -11,23 +11,23 @@ local function groupOf(ref)
   return group
 end
 
-local function groupName(group)
+function lib.groupName(group)
   return string.match(group.ref, '^(.*)@')
 end
 
 local everyGroup
 
-local function allGroups()
+function lib.allGroups()
   if not everyGroup then
     everyGroup = {}
     local pairs_ = call('HGETALL', P .. 'groups')
-    for i = 1, #pairs_, 2 do everyGroup[#everyGroup + 1] = groupOf(pairs_[i] .. '@' .. pairs_[i + 1]) end
+    for i = 1, #pairs_, 2 do everyGroup[#everyGroup + 1] = lib.groupOf(pairs_[i] .. '@' .. pairs_[i + 1]) end
   end
   return everyGroup
 end
 
 -- nil if there is none of this name.
-local function findGroup(name)
+function lib.findGroup(name)
   local generation = call('HGET', P .. 'groups', name)
-  return generation and groupOf(name .. '@' .. generation) or nil
+  return generation and lib.groupOf(name .. '@' .. generation) or nil
 end

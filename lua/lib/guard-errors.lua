@@ -2,7 +2,7 @@
 
 local guardErrors = {}
 
-local function blame(name, problem)
+function lib.blame(name, problem)
   if type(problem) == 'table' then problem = problem.err or 'unknown error' end
   guardErrors[#guardErrors + 1], guardErrors[#guardErrors + 2] = name, tostring(problem)
 end

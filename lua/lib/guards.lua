@@ -10,7 +10,7 @@ local function defer(ms) return { 'defer', math.ceil(tonumber(ms) or 0) } end
 local topicName = string.match(P, '{(.*)}')
 
 -- JSON list of lists of names, by the guards' position -> full names
-local function guardKeys(json)
+function lib.guardKeys(json)
   local keys = json == '' and {} or cjson.decode(json)
   for _, names in ipairs(keys) do
     for i, name in ipairs(names) do names[i] = P .. name end
@@ -19,19 +19,19 @@ local function guardKeys(json)
 end
 
 -- n arguments from position `at`
-local function argumentsAt(at, n)
+function lib.argumentsAt(at, n)
   local args = {}
   for i = 1, n do args[i] = ARGV[at + i - 1] end
   return args
 end
 
 -- `<guard> <n>;...` with the arguments after it -> list of { guard = position from 1, args }, the position after them
-local function readGuardCalls(at)
+function lib.readGuardCalls(at)
   local calls, descriptor = {}, ARGV[at]
   at = at + 1
   for guard, n in string.gmatch(descriptor, '(%d+) (%d+);') do
     n = tonumber(n)
-    calls[#calls + 1] = { guard = guard + 1, args = argumentsAt(at, n) }
+    calls[#calls + 1] = { guard = guard + 1, args = lib.argumentsAt(at, n) }
     at = at + n
   end
   return calls, at

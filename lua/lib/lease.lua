@@ -2,7 +2,7 @@
 -- Needs: call, counts, range, finish, ready, rehome.
 
 -- `5,6:3:2` -> list of { lease, from or nil, count or nil }
-local function parseParts(text)
+function lib.parseParts(text)
   local parts = {}
   for item in string.gmatch(text, '[^,]+') do
     local number, from, n = string.match(item, '^(%d+):(%d+):(%d+)$')
@@ -12,36 +12,36 @@ local function parseParts(text)
 end
 
 -- number -> range, of those that the session holds.
-local function loadLeases(session, numbers)
+function lib.loadLeases(session, numbers)
   local held = {}
   if #numbers == 0 then return held end
-  local texts = readWith('HMGET', session.leases, numbers)
+  local texts = lib.readWith('HMGET', session.leases, numbers)
   local ranges = {}
   for i, number in ipairs(numbers) do
     if texts[i] and not held[number] then
-      held[number] = parseRange(texts[i])
+      held[number] = lib.parseRange(texts[i])
       ranges[#ranges + 1] = held[number]
     end
   end
-  learn(ranges)
+  lib.learn(ranges)
   return held
 end
 
 -- The messages that a part names, within the lease's own.
-local function within(range, part)
+function lib.within(range, part)
   if not part.from then return range.from, range.count end
   local from = math.max(part.from, range.from)
   return from, math.max(0, math.min(part.from + part.count, range.from + range.count) - from)
 end
 
 -- Done, with nothing to say about it.
-local function settleAcks(group, held, acks, freed, refused)
+function lib.settleAcks(group, held, acks, freed, refused)
   for _, ack in ipairs(acks) do
     local range = held[ack.lease]
     if range then
-      local from, n = within(range, ack)
-      count(group.state, 'inFlight', -finish(range, from, n, 'done'))
-      if unfinished(range, range.from, range.count) == 0 then
+      local from, n = lib.within(range, ack)
+      lib.count(group.state, 'inFlight', -lib.finish(range, from, n, 'done'))
+      if lib.unfinished(range, range.from, range.count) == 0 then
         held[ack.lease] = nil
         freed[#freed + 1] = ack.lease
       end
@@ -53,7 +53,7 @@ end
 
 -- Gives parts of leases back unstarted: to the head of `ready`, in order, attempts unchanged. A lease shrinks at its ends; from its middle a
 -- message leaves under a name of its own. `freed` and `shrunk` collect what to write of the leases. Answers the number of messages.
-local function giveBack(group, session, held, parts, freed, shrunk, refused)
+function lib.giveBack(group, session, held, parts, freed, shrunk, refused)
   table.sort(parts, function(a, b)
     if a.lease ~= b.lease then return a.lease > b.lease end
     return (a.from or 0) > (b.from or 0)
@@ -62,17 +62,17 @@ local function giveBack(group, session, held, parts, freed, shrunk, refused)
   for _, part in ipairs(parts) do
     local range = held[part.lease]
     if range then
-      local from, n = within(range, part)
-      local open = unfinishedParts(range, from, n)
+      local from, n = lib.within(range, part)
+      local open = lib.unfinishedParts(range, from, n)
       local back = part.lease == session.solo and suspects or ranges
       local atEnd, atStart = from + n == range.from + range.count, from == range.from
       for i = #open, 1, -1 do
         local first, several = open[i][1], open[i][2]
         messages = messages + several
         if atEnd or atStart then
-          back[#back + 1] = rangeText(range.batch, range.total, first, several)
+          back[#back + 1] = lib.rangeText(range.batch, range.total, first, several)
         else
-          for index = first + several - 1, first, -1 do back[#back + 1] = loneRange(rehome(range, index)) end
+          for index = first + several - 1, first, -1 do back[#back + 1] = lib.loneRange(lib.rehome(range, index)) end
         end
       end
       if atEnd then
@@ -80,7 +80,7 @@ local function giveBack(group, session, held, parts, freed, shrunk, refused)
       elseif atStart then
         range.from, range.count = range.from + n, range.count - n
       end
-      if range.count == 0 or unfinished(range, range.from, range.count) == 0 then
+      if range.count == 0 or lib.unfinished(range, range.from, range.count) == 0 then
         held[part.lease] = nil
         freed[#freed + 1] = part.lease
       else
@@ -90,15 +90,15 @@ local function giveBack(group, session, held, parts, freed, shrunk, refused)
       refused[#refused + 1] = part.lease
     end
   end
-  makeReady(group, reversed(ranges), messages - #suspects, true)
-  makeSuspect(group, reversed(suspects))
-  count(group.state, 'inFlight', -messages)
+  lib.makeReady(group, lib.reversed(ranges), messages - #suspects, true)
+  lib.makeSuspect(group, lib.reversed(suspects))
+  lib.count(group.state, 'inFlight', -messages)
   return messages
 end
 
-local function writeLeases(session, held, freed, shrunk)
-  callWith('HDEL', session.leases, freed)
+function lib.writeLeases(session, held, freed, shrunk)
+  lib.callWith('HDEL', session.leases, freed)
   for number, range in pairs(shrunk) do
-    if held[number] then call('HSET', session.leases, number, rangeText(range.batch, range.total, range.from, range.count)) end
+    if held[number] then call('HSET', session.leases, number, lib.rangeText(range.batch, range.total, range.from, range.count)) end
   end
 end

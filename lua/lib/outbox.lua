@@ -7,7 +7,7 @@ local author = { producer = nil, session = nil, numbers = {} }
 local outboxGrew = false
 
 -- batch: { v = value, id = own id, due = moment, front = true, calls = guard calls }
-local function putInOutbox(destination, batch)
+function lib.putInOutbox(destination, batch)
   local number
   if author.session then
     number = call('HINCRBY', author.session, 'o:' .. destination, 1)
@@ -16,7 +16,7 @@ local function putInOutbox(destination, batch)
     author.numbers[destination] = number
   end
   call('RPUSH', P .. 'outbox:' .. destination, author.producer .. ' ' .. number .. ' ' .. cmsgpack.pack(batch))
-  count(P .. 'outbox', destination, 1)
-  count(P .. 'meta', 'outbox', 1)
+  lib.count(P .. 'outbox', destination, 1)
+  lib.count(P .. 'meta', 'outbox', 1)
   outboxGrew = true
 end

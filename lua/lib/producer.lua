@@ -3,7 +3,7 @@
 
 local REMEMBERED_S = 86400
 
-local function flatOutcomes(outcomes)
+function lib.flatOutcomes(outcomes)
   local flat = {}
   for _, outcome in ipairs(outcomes) do
     for _, part in ipairs(outcome) do flat[#flat + 1] = part end
@@ -13,7 +13,7 @@ end
 
 -- Answers why the request may not run, with the reply to give, or nil and the last number's record. A repeated request writes its producer's entry again,
 -- so that a WAIT after it waits for something.
-local function notItsTurn(session, number)
+function lib.notItsTurn(session, number)
   local key = P .. 'p:' .. session
   local record = call('GET', key)
   if not record then return { 2 } end
@@ -22,11 +22,11 @@ local function notItsTurn(session, number)
   if number > last.number then return { 1, last.number } end
   local kept = last.outcomes and call('HGET', key .. ':o', number)
   call('SET', key, record, 'EX', REMEMBERED_S)
-  return { 0, now, kept and flatOutcomes(cmsgpack.unpack(kept)) or {}, {} }
+  return { 0, now, kept and lib.flatOutcomes(cmsgpack.unpack(kept)) or {}, {} }
 end
 
 -- The request's batches, from position 9, and where what follows them begins; nil if one is no batch.
-local function readBatches(session, number)
+function lib.readBatches(session, number)
   local n, marks = tonumber(ARGV[4]), {}
   for batch, special in string.gmatch(ARGV[5], '(%d+)(%a[^;]*);') do marks[tonumber(batch)] = special end
   local batches, ownAt = {}, 9 + n
@@ -37,7 +37,7 @@ local function readBatches(session, number)
       own = ARGV[ownAt]
       ownAt = ownAt + 1
     end
-    local batch = readBatch(ARGV[9 + i], mark, session .. '-' .. string.format('%.0f', number) .. '-' .. i, own)
+    local batch = lib.readBatch(ARGV[9 + i], mark, session .. '-' .. string.format('%.0f', number) .. '-' .. i, own)
     if not batch then return nil end
     batches[i + 1] = batch
   end
@@ -45,7 +45,7 @@ local function readBatches(session, number)
 end
 
 -- Forgets outcomes that the client has, keeps this request's, and writes its number.
-local function recordRequest(session, number, last, lowestUnanswered, outcomes)
+function lib.recordRequest(session, number, last, lowestUnanswered, outcomes)
   local key = P .. 'p:' .. session
   local kept = last.outcomes
   if kept then
@@ -53,7 +53,7 @@ local function recordRequest(session, number, last, lowestUnanswered, outcomes)
     for _, field in ipairs(call('HKEYS', key .. ':o')) do
       if tonumber(field) < lowest then old[#old + 1] = field else left = left + 1 end
     end
-    callWith('HDEL', key .. ':o', old)
+    lib.callWith('HDEL', key .. ':o', old)
     kept = left > 0
   end
   if #outcomes > 0 then

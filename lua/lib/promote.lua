@@ -3,45 +3,45 @@
 
 local MOST_PROMOTED = 100
 
-local function takeDue(key)
+function lib.takeDue(key)
   local members = call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, MOST_PROMOTED)
-  callWith('ZREM', key, members)
+  lib.callWith('ZREM', key, members)
   return members
 end
 
 -- Retries go first: they have waited their turn once. One with a crash to its name is suspect.
-local function promoteRetries(group)
-  local members = takeDue(group.G .. 'retry')
+function lib.promoteRetries(group)
+  local members = lib.takeDue(group.G .. 'retry')
   if #members == 0 then return end
   local ranges, ids, plain, suspects = {}, {}, {}, {}
   for i, text in ipairs(members) do
-    ranges[i] = memberRange(text)
-    ids[i] = parseRange(ranges[i]).batch
+    ranges[i] = lib.memberRange(text)
+    ids[i] = lib.parseRange(ranges[i]).batch
   end
-  local records = readWith('HMGET', group.G .. 'failures', ids)
+  local records = lib.readWith('HMGET', group.G .. 'failures', ids)
   for i, range in ipairs(ranges) do
     local crashes = records[i] and string.match(records[i], '^%d+ (%d+)') or '0'
     local to = crashes == '0' and plain or suspects
     to[#to + 1] = range
   end
-  count(group.state, 'retrying', -#members)
-  makeReady(group, plain, #plain, true)
-  makeSuspect(group, suspects)
+  lib.count(group.state, 'retrying', -#members)
+  lib.makeReady(group, plain, #plain, true)
+  lib.makeSuspect(group, suspects)
 end
 
 -- A delayed message comes to every group that exists when it is due.
-local function promoteScheduled()
-  local members = takeDue(P .. 'scheduled')
+function lib.promoteScheduled()
+  local members = lib.takeDue(P .. 'scheduled')
   if #members == 0 then return end
-  local groups, ranges, ids, messages = allGroups(), {}, {}, 0
+  local groups, ranges, ids, messages = lib.allGroups(), {}, {}, 0
   for i, text in ipairs(members) do
-    local range = parseRange(memberRange(text))
-    ranges[i] = memberRange(text)
+    local range = lib.parseRange(lib.memberRange(text))
+    ranges[i] = lib.memberRange(text)
     messages = messages + range.count
-    if range.count == 1 then ids[#ids + 1] = messageId(range.batch, range.total, range.from) end
-    if #groups > 1 then count(P .. 'pending', range.batch, (#groups - 1) * range.count) end
+    if range.count == 1 then ids[#ids + 1] = lib.messageId(range.batch, range.total, range.from) end
+    if #groups > 1 then lib.count(P .. 'pending', range.batch, (#groups - 1) * range.count) end
   end
-  callWith('HDEL', P .. 'deferred', ids)
-  count(P .. 'meta', 'scheduled', -messages)
-  for _, group in ipairs(groups) do makeReady(group, ranges, messages) end
+  lib.callWith('HDEL', P .. 'deferred', ids)
+  lib.count(P .. 'meta', 'scheduled', -messages)
+  for _, group in ipairs(groups) do lib.makeReady(group, ranges, messages) end
 end

@@ -1,7 +1,7 @@
 -- Publishes what the settles that took effect have staged: in this very script on the session's own topic, through the outbox on others.
 -- Nobody may refuse any of it: the settle stands. Needs: all of settle, enqueue, admission.
 
-local function forOutbox(publish)
+function lib.forOutbox(publish)
   local batch, calls = publish.batch, nil
   local keys = publish.keys ~= '' and cjson.decode(publish.keys) or {}
   for _, c in ipairs(publish.calls) do
@@ -13,21 +13,21 @@ local function forOutbox(publish)
   return { v = batch.value, id = batch.own, due = batch.due, front = batch.front or nil, calls = calls }
 end
 
-local function publishStaged(session, number, effective)
-  local plan, nth = newPlan(), 0
+function lib.publishStaged(session, number, effective)
+  local plan, nth = lib.newPlan(), 0
   for _, settle in ipairs(effective) do
     for _, publish in ipairs(settle.staged) do
       local batch = publish.batch
       if publish.topic ~= topicName then
-        putInOutbox(publish.topic, forOutbox(publish))
+        lib.putInOutbox(publish.topic, lib.forOutbox(publish))
       else
         if not batch.own then
           batch.id = session.id .. '-' .. number .. '-' .. nth
           nth = nth + 1
         end
-        plan = admitBatch(plan, batch, publish.calls, guardKeys(publish.keys))
+        plan = lib.admitBatch(plan, batch, publish.calls, lib.guardKeys(publish.keys))
       end
     end
   end
-  enqueue(plan)
+  lib.enqueue(plan)
 end

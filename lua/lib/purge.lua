@@ -3,23 +3,23 @@
 
 local MOST_READ = 100
 
-local function finishAll(group, ranges, outcome)
-  learn(ranges)
+function lib.finishAll(group, ranges, outcome)
+  lib.learn(ranges)
   local messages = 0
-  for _, range in ipairs(ranges) do messages = messages + finish(range, range.from, range.count, outcome) end
+  for _, range in ipairs(ranges) do messages = messages + lib.finish(range, range.from, range.count, outcome) end
   return messages
 end
 
 -- Ranges of a list, from its head; the last is divided if need be. Stops at what was handed over after `untilMs`.
-local function purgeList(group, list, limit, outcome, untilMs)
+function lib.purgeList(group, list, limit, outcome, untilMs)
   local ranges, messages, taken, remainder = {}, 0, 0, nil
   for _, text in ipairs(call('LRANGE', list, 0, math.min(limit, MOST_READ) - 1)) do
-    local range, room = parseRange(text), limit - messages
+    local range, room = lib.parseRange(text), limit - messages
     if room <= 0 then break end
-    local time = untilMs and batchTime(range)
+    local time = untilMs and lib.batchTime(range)
     if time and time > untilMs then break end
     if range.count > room then
-      remainder = rangeText(range.batch, range.total, range.from + room, range.count - room)
+      remainder = lib.rangeText(range.batch, range.total, range.from + room, range.count - room)
       range.count = room
     else
       taken = taken + 1
@@ -29,31 +29,31 @@ local function purgeList(group, list, limit, outcome, untilMs)
   end
   if remainder then call('LSET', list, taken, remainder) end
   if taken > 0 then call('LTRIM', list, taken, -1) end
-  count(group.state, 'ready', -messages)
-  finishAll(group, ranges, outcome)
+  lib.count(group.state, 'ready', -messages)
+  lib.finishAll(group, ranges, outcome)
   return messages
 end
 
-local function purgeRetries(group, limit, outcome, untilMs)
+function lib.purgeRetries(group, limit, outcome, untilMs)
   local members, ranges = {}, {}
   for _, text in ipairs(call('ZRANGE', group.G .. 'retry', 0, math.min(limit, MOST_READ) - 1)) do
-    local range = parseRange(memberRange(text))
-    local time = untilMs and batchTime(range)
+    local range = lib.parseRange(lib.memberRange(text))
+    local time = untilMs and lib.batchTime(range)
     if not time or time <= untilMs then members[#members + 1], ranges[#ranges + 1] = text, range end
   end
-  callWith('ZREM', group.G .. 'retry', members)
-  count(group.state, 'retrying', -#members)
-  finishAll(group, ranges, outcome)
+  lib.callWith('ZREM', group.G .. 'retry', members)
+  lib.count(group.state, 'retrying', -#members)
+  lib.finishAll(group, ranges, outcome)
   return #members
 end
 
 -- Nobody is told of dead letters: their end was reported when they died.
-local function purgeDead(group, limit, untilMs)
+function lib.purgeDead(group, limit, untilMs)
   local ids = call('ZRANGEBYSCORE', group.G .. 'dead', '-inf', untilMs or '+inf', 'LIMIT', 0, limit)
   local ranges = {}
-  for i, id in ipairs(ids) do ranges[i] = parseRange(loneRange(id)) end
-  callWith('ZREM', group.G .. 'dead', ids)
-  count(group.state, 'dead', -#ids)
-  finishAll(group, ranges)
+  for i, id in ipairs(ids) do ranges[i] = lib.parseRange(lib.loneRange(id)) end
+  lib.callWith('ZREM', group.G .. 'dead', ids)
+  lib.count(group.state, 'dead', -#ids)
+  lib.finishAll(group, ranges)
   return #ids
 end

@@ -1,35 +1,35 @@
 -- Ranges: `<from>,<count>,<total>,<batch>`, messages of one batch. In sorted sets 14 digits precede them: the topic's sequence, so that
 -- members of equal score keep the order in which they were added.
 
-local function parseRange(text)
+function lib.parseRange(text)
   local from, count_, total, batch = string.match(text, '^(%d+),(%d+),(%d+),(.*)$')
   return { from = tonumber(from), count = tonumber(count_), total = tonumber(total), batch = batch }
 end
 
-local function rangeText(batch, total, from, count_)
+function lib.rangeText(batch, total, from, count_)
   return from .. ',' .. count_ .. ',' .. total .. ',' .. batch
 end
 
 -- A batch of one: a lone message, one with an own id, or one that was rehomed.
-local function loneRange(batch)
+function lib.loneRange(batch)
   return '0,1,1,' .. batch
 end
 
-local function messageId(batch, total, index)
+function lib.messageId(batch, total, index)
   if string.byte(batch) == 61 then return string.sub(batch, 2) end -- `=`, an own id
   if total == 1 and string.find(batch, '.', 1, true) then return batch end -- rehomed: its name is its address
   return batch .. '.' .. index
 end
 
 -- Sequence numbers for n members; answers the first.
-local function nextSequence(n)
+function lib.nextSequence(n)
   return call('HINCRBY', P .. 'meta', 'seq', n) - n + 1
 end
 
-local function member(sequence, range)
+function lib.member(sequence, range)
   return string.format('%014.0f', sequence) .. range
 end
 
-local function memberRange(text)
+function lib.memberRange(text)
   return string.sub(text, 15)
 end

@@ -9,7 +9,7 @@
 --@include lib/settle-guards
 --@include lib/fetch-guards
 
-local function hasStaged(settles)
+function lib.hasStaged(settles)
   for _, settle in ipairs(settles) do
     if #settle.staged > 0 then return true end
   end
@@ -17,36 +17,36 @@ local function hasStaged(settles)
 end
 
 -- Reads from position 11 on. Answers the steps that the request has, or nil and what is wrong with it.
-local function readRare(settleCount)
-  local fetchKeys, settleKeys = guardKeys(ARGV[11]), guardKeys(ARGV[12])
-  local fetchCalls, at = readGuardCalls(13)
-  local settles, problem = readSettles(at, settleCount)
+function lib.readRare(settleCount)
+  local fetchKeys, settleKeys = lib.guardKeys(ARGV[11]), lib.guardKeys(ARGV[12])
+  local fetchCalls, at = lib.readGuardCalls(13)
+  local settles, problem = lib.readSettles(at, settleCount)
   if not settles then return nil, problem end
   local effective = {}
   return {
     settles = settles,
 
     settle = function(group, held, freed, refused)
-      effective = settleSingles(group, held, settles, freed, refused)
+      effective = lib.settleSingles(group, held, settles, freed, refused)
     end,
 
     -- What took effect publishes, and tells the plugins.
     follow = function(group, session, number)
-      if hasStaged(effective) then
+      if lib.hasStaged(effective) then
         --@include lib/enqueue
         --@include lib/admission
         --@include lib/publish-staged
-        publishStaged(session, number, effective)
+        lib.publishStaged(session, number, effective)
       end
-      applySettleGuards(group, effective, settleKeys)
+      lib.applySettleGuards(group, effective, settleKeys)
     end,
 
-    allowed = function(group, want) return allowedBy(group, fetchCalls, fetchKeys, want) end,
+    allowed = function(group, want) return lib.allowedBy(group, fetchCalls, fetchKeys, want) end,
 
     fetched = function(group, taken, messages)
       if #fetchCalls == 0 then return taken, messages, {} end
-      local kept, keptMessages, skips = skipKnown(group, fetchCalls, fetchKeys, taken)
-      applyFetchGuards(group, fetchCalls, fetchKeys, keptMessages)
+      local kept, keptMessages, skips = lib.skipKnown(group, fetchCalls, fetchKeys, taken)
+      lib.applyFetchGuards(group, fetchCalls, fetchKeys, keptMessages)
       return kept, keptMessages, skips
     end,
   }

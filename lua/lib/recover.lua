@@ -6,7 +6,7 @@
 
 local MOST_FENCED, MOST_RELEASED = 10, 100
 
-local function fence(group, self)
+function lib.fence(group, self)
   local over = call('ZRANGEBYSCORE', group.G .. 'sessions', '-inf', now, 'LIMIT', 0, MOST_FENCED)
   for _, id in ipairs(over) do
     if id ~= self then
@@ -17,100 +17,100 @@ local function fence(group, self)
   end
 end
 
-local function leasesOf(session)
+function lib.leasesOf(session)
   local flat, leases, ranges = call('HGETALL', session.leases), {}, {}
   for i = 1, #flat, 2 do
-    local range = parseRange(flat[i + 1])
+    local range = lib.parseRange(flat[i + 1])
     leases[#leases + 1] = { number = tonumber(flat[i]), range = range }
     ranges[#ranges + 1] = range
   end
-  learn(ranges)
+  lib.learn(ranges)
   table.sort(leases, function(a, b) return a.number < b.number end)
   return leases
 end
 
 -- How many messages of each lease are open, and how many of them were running.
-local function findRunning(leases, concurrency)
+function lib.findRunning(leases, concurrency)
   for _, lease in ipairs(leases) do
-    lease.open = unfinished(lease.range, lease.range.from, lease.range.count)
+    lease.open = lib.unfinished(lease.range, lease.range.from, lease.range.count)
     lease.running = math.min(concurrency, lease.open)
     concurrency = concurrency - lease.running
   end
 end
 
 -- One message that was running goes on under its own name: to the suspects, or at its last crash to the dead letters.
-local function convict(group, told, range, index, released)
-  local id = rehome(range, index)
+function lib.convict(group, told, range, index, released)
+  local id = lib.rehome(range, index)
   if told.closing then
     -- Left alone until it ended by itself, which it did not: an attempt, but nobody's crash.
-    recordFailure(group, id, 1, 0, '-', '{"message":"its lease ended before it did"}')
-    released.ready[#released.ready + 1] = loneRange(id)
+    lib.recordFailure(group, id, 1, 0, '-', '{"message":"its lease ended before it did"}')
+    released.ready[#released.ready + 1] = lib.loneRange(id)
     released.count = released.count + 1
     return
   end
   released.crashed = released.crashed + 1
   local problem = '{"message":"its session ended while it ran"}'
-  local _, crashes = failureOf(group, id)
+  local _, crashes = lib.failureOf(group, id)
   if crashes + 1 < tonumber(told.maxCrashes or 3) then
-    recordFailure(group, id, 1, 1, '-', problem)
-    released.suspects[#released.suspects + 1] = loneRange(id)
+    lib.recordFailure(group, id, 1, 1, '-', problem)
+    released.suspects[#released.suspects + 1] = lib.loneRange(id)
   else
-    recordFailure(group, id, 1, 1, 'crashes', problem)
-    bury(group, id, problem)
+    lib.recordFailure(group, id, 1, 1, 'crashes', problem)
+    lib.bury(group, id, problem)
     released.dead = released.dead + 1
   end
 end
 
 -- From its last message to its first: what had not started, then what was running.
-local function releaseLease(group, told, lease, released)
+function lib.releaseLease(group, told, lease, released)
   local range = lease.range
-  local parts = unfinishedParts(range, range.from, range.count)
+  local parts = lib.unfinishedParts(range, range.from, range.count)
   local unstarted = lease.open - lease.running
   for i = #parts, 1, -1 do
     local from, n = parts[i][1], parts[i][2]
     local spare = math.min(unstarted, n)
     if spare > 0 then
-      released.ready[#released.ready + 1] = rangeText(range.batch, range.total, from + n - spare, spare)
+      released.ready[#released.ready + 1] = lib.rangeText(range.batch, range.total, from + n - spare, spare)
       released.count = released.count + spare
       unstarted = unstarted - spare
     end
-    for index = from + n - spare - 1, from, -1 do convict(group, told, range, index, released) end
+    for index = from + n - spare - 1, from, -1 do lib.convict(group, told, range, index, released) end
   end
-  count(group.state, 'inFlight', -lease.open)
+  lib.count(group.state, 'inFlight', -lease.open)
 end
 
 -- Releases leases of one expired session; answers whether all are, and what is left of the budget.
-local function releaseSession(group, session, budget, tally)
-  local told = readFields(session.key, 'concurrency', 'maxCrashes', 'closing')
-  local leases = leasesOf(session)
-  findRunning(leases, told.closing and math.huge or tonumber(told.concurrency or 1))
+function lib.releaseSession(group, session, budget, tally)
+  local told = lib.readFields(session.key, 'concurrency', 'maxCrashes', 'closing')
+  local leases = lib.leasesOf(session)
+  lib.findRunning(leases, told.closing and math.huge or tonumber(told.concurrency or 1))
   local released, freed = { ready = {}, count = 0, suspects = {}, crashed = 0, dead = 0 }, {}
   for i = #leases, 1, -1 do
     if budget <= 0 then break end
-    releaseLease(group, told, leases[i], released)
+    lib.releaseLease(group, told, leases[i], released)
     freed[#freed + 1] = leases[i].number
     budget = budget - 1 - leases[i].running
   end
-  callWith('HDEL', session.leases, freed)
-  makeReady(group, reversed(released.ready), released.count, true)
-  makeSuspect(group, reversed(released.suspects))
+  lib.callWith('HDEL', session.leases, freed)
+  lib.makeReady(group, lib.reversed(released.ready), released.count, true)
+  lib.makeSuspect(group, lib.reversed(released.suspects))
   tally.ranges, tally.crashed, tally.dead = tally.ranges + #freed, tally.crashed + released.crashed, tally.dead + released.dead
   return #freed == #leases, budget - 1
 end
 
 -- Answers { ranges, crashed, dead, more }, or an empty table if there was nothing to recover.
-local function recover(group, self, graceUntil)
-  if now >= tonumber(graceUntil or 0) then fence(group, self) end
+function lib.recover(group, self, graceUntil)
+  if now >= tonumber(graceUntil or 0) then lib.fence(group, self) end
   local budget, sessions = MOST_RELEASED, 0
   local tally = { ranges = 0, crashed = 0, dead = 0 }
   while budget > 0 do
     local id = call('LINDEX', group.G .. 'expired', 0)
     if not id then break end
     sessions = sessions + 1
-    local session, done = sessionOf(group, id), nil
-    done, budget = releaseSession(group, session, budget, tally)
+    local session, done = lib.sessionOf(group, id), nil
+    done, budget = lib.releaseSession(group, session, budget, tally)
     if done then
-      removeSession(group, session)
+      lib.removeSession(group, session)
       call('LPOP', group.G .. 'expired')
     end
   end

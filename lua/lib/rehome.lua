@@ -2,13 +2,13 @@
 -- under its id, and the counts move with it, each group for itself. Needs: call, range, envelope, slice, finish.
 
 -- Answers the batch id under which the message goes on. The batch must have been learnt, the message be unfinished.
-local function rehome(range, index)
+function lib.rehome(range, index)
   if range.total == 1 then return range.batch end
   local id = range.batch .. '.' .. index
   if call('HEXISTS', P .. 'batches', id) == 0 then
-    call('HSETNX', P .. 'batches', id, slice(range.batch, range.total, index, 1) or '')
+    call('HSETNX', P .. 'batches', id, lib.slice(range.batch, range.total, index, 1) or '')
   end
   call('HINCRBY', P .. 'pending', id, 1)
-  leaveBatch(range, index)
+  lib.leaveBatch(range, index)
   return id
 end

@@ -1,17 +1,17 @@
 -- A session: one subscription's live identity. It lives while it is in `sessions`; what removes it from there fences it off.
 -- Needs: call, time, groups.
 
-local function sessionOf(group, id)
+function lib.sessionOf(group, id)
   return { id = id, key = group.G .. 'session:' .. id, leases = group.G .. 'lease:' .. id }
 end
 
-local function isAlive(group, session)
+function lib.isAlive(group, session)
   return call('ZSCORE', group.G .. 'sessions', session.id) ~= false
 end
 
 -- The group's last sign of life. Was it silent for longer than its sessions' renewals allow (Redis was away), nobody is given up before
 -- everyone could renew once more. Renewals come every third of a lease; half of it leaves room for a late one.
-local function hear(group, heard, leaseMs)
+function lib.hear(group, heard, leaseMs)
   heard = tonumber(heard or 0)
   if heard > 0 and now - heard > leaseMs / 2 then
     local grace = now + math.ceil(leaseMs / 2)
@@ -21,11 +21,11 @@ local function hear(group, heard, leaseMs)
   if now - heard >= leaseMs / 20 then call('HSET', group.state, 'heard', now) end
 end
 
-local function removeSession(group, session)
+function lib.removeSession(group, session)
   call('ZREM', group.G .. 'sessions', session.id)
   call('ZREM', group.G .. 'waiting', session.id)
   call('DEL', session.key, session.leases)
-  local roles = readFields(group.state, 'drainer', 'timer')
+  local roles = lib.readFields(group.state, 'drainer', 'timer')
   if roles.drainer == session.id then call('HDEL', group.state, 'drainer') end
   if roles.timer == session.id then
     call('HDEL', group.state, 'timer', 'timerAt')

@@ -4,17 +4,17 @@ local settleGuards = {
   --@guards settle
 }
 
-local function applySettleGuards(group, settles, keys)
+function lib.applySettleGuards(group, settles, keys)
   for _, settle in ipairs(settles) do
     for _, c in ipairs(settle.calls) do
       local guard = settleGuards[c.guard]
       if guard and guard.guard.apply then
         local context = {
           id = settle.id, outcome = settle.outcome,
-          group = groupName(group), topic = topicName, now = now, keys = keys[c.guard] or {},
+          group = lib.groupName(group), topic = topicName, now = now, keys = keys[c.guard] or {},
         }
         local fine, problem = pcall(guard.guard.apply, context, c.args)
-        if not fine then blame(guard.name, problem) end
+        if not fine then lib.blame(guard.name, problem) end
       end
     end
   end

@@ -2,7 +2,7 @@
 -- Needs: call, time, counts, range, envelope, batches, groups, wake, ready, outbox, finish, lease, guards.
 
 -- The settle requests from position `at`: list of { outcome, lease, index, ... }, or nil and what is wrong.
-local function readSettles(at, n)
+function lib.readSettles(at, n)
   local settles = {}
   for i = 1, n do
     local settle = { outcome = ARGV[at], lease = tonumber(ARGV[at + 1]), index = tonumber(ARGV[at + 2]), staged = {} }
@@ -13,7 +13,7 @@ local function readSettles(at, n)
       at = at + 2
       if staged > 0 then
         --@include lib/staged
-        settle.staged, at = readStaged(at, staged)
+        settle.staged, at = lib.readStaged(at, staged)
         if not settle.staged then return nil, 'INVALID a staged publish is no batch' end
       end
     elseif settle.outcome == 'retry' then
@@ -25,49 +25,49 @@ local function readSettles(at, n)
     else
       return nil, 'INVALID unknown outcome'
     end
-    settle.calls, at = readGuardCalls(at)
+    settle.calls, at = lib.readGuardCalls(at)
     settles[i] = settle
   end
   return settles
 end
 
-local function retryLater(group, id, settle)
-  recordFailure(group, id, settle.counted, 0, '-', settle.problem)
+function lib.retryLater(group, id, settle)
+  lib.recordFailure(group, id, settle.counted, 0, '-', settle.problem)
   local due = now + settle.delay
-  call('ZADD', group.G .. 'retry', due, member(nextSequence(1), loneRange(id)))
-  count(group.state, 'retrying', 1)
+  call('ZADD', group.G .. 'retry', due, lib.member(lib.nextSequence(1), lib.loneRange(id)))
+  lib.count(group.state, 'retrying', 1)
   if not group.retryDue or due < group.retryDue then group.retryDue = due end
 end
 
-local function settleOne(group, range, settle)
+function lib.settleOne(group, range, settle)
   local index = settle.index
-  count(group.state, 'inFlight', -1)
+  lib.count(group.state, 'inFlight', -1)
   if settle.outcome == 'done' then
-    finish(range, index, 1, 'done', { result = settle.result })
+    lib.finish(range, index, 1, 'done', { result = settle.result })
     return
   end
-  local id = rehome(range, index)
+  local id = lib.rehome(range, index)
   if settle.outcome == 'retry' then
-    retryLater(group, id, settle)
+    lib.retryLater(group, id, settle)
   else
-    recordFailure(group, id, 1, 0, settle.reason, settle.problem)
-    bury(group, id, settle.problem)
+    lib.recordFailure(group, id, 1, 0, settle.reason, settle.problem)
+    lib.bury(group, id, settle.problem)
   end
 end
 
 -- Answers the settles that took effect.
-local function settleSingles(group, held, settles, freed, refused)
+function lib.settleSingles(group, held, settles, freed, refused)
   local effective = {}
   for _, settle in ipairs(settles) do
     local range = held[settle.lease]
     local index = settle.index
     if not range or index < range.from or index >= range.from + range.count then
       refused[#refused + 1] = settle.lease
-    elseif unfinished(range, index, 1) == 1 then
-      settle.id = messageId(range.batch, range.total, index)
+    elseif lib.unfinished(range, index, 1) == 1 then
+      settle.id = lib.messageId(range.batch, range.total, index)
       effective[#effective + 1] = settle
-      settleOne(group, range, settle)
-      if range.total == 1 or unfinished(range, range.from, range.count) == 0 then
+      lib.settleOne(group, range, settle)
+      if range.total == 1 or lib.unfinished(range, range.from, range.count) == 0 then
         held[settle.lease] = nil
         freed[#freed + 1] = settle.lease
       end

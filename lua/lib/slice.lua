@@ -1,14 +1,14 @@
 -- Cuts messages out of a stored batch. A slice is a batch again: the header with its own count, the same windows of tables and regions.
 
-local function littleEndian16(n)
+function lib.littleEndian16(n)
   return string.char(n % 256, math.floor(n / 256))
 end
 
 -- Of a batch of several, by GETRANGE: what lies around the slice is never copied.
-local function cut(key, from, n)
+function lib.cut(key, from, n)
   local head = call('GETRANGE', key, 0, 11)
   if #head < 12 then return nil end
-  local flags, total, propsLength = string.byte(head, 2), u16(head, 3), u16(head, 11)
+  local flags, total, propsLength = string.byte(head, 2), lib.u16(head, 3), lib.u16(head, 11)
   local expires, extras = flags % 2 == 1, flags >= 2
   local endsAt = propsLength
   local expiresAt = endsAt + 4 * (total + 1)
@@ -18,29 +18,29 @@ local function cut(key, from, n)
 
   -- Bytes first..last of the region whose table is at `at` and that begins `base` bytes into the value.
   local function window(at, base)
-    local zero = u32(tables, at + 1)
-    local first, last = u32(tables, at + 1 + 4 * from) - zero, u32(tables, at + 1 + 4 * (from + n)) - zero
+    local zero = lib.u32(tables, at + 1)
+    local first, last = lib.u32(tables, at + 1 + 4 * from) - zero, lib.u32(tables, at + 1 + 4 * (from + n)) - zero
     if last <= first then return '' end
     return call('GETRANGE', key, base + first, base + last - 1)
   end
 
-  local parts = { string.sub(head, 1, 2), littleEndian16(n), string.sub(head, 5, 12), string.sub(tables, 1, propsLength) }
+  local parts = { string.sub(head, 1, 2), lib.littleEndian16(n), string.sub(head, 5, 12), string.sub(tables, 1, propsLength) }
   parts[#parts + 1] = string.sub(tables, endsAt + 1 + 4 * from, endsAt + 4 * (from + n + 1))
   if expires then parts[#parts + 1] = string.sub(tables, expiresAt + 1 + 8 * from, expiresAt + 8 * (from + n)) end
   local bodiesAt = 12 + length
   if extras then
     parts[#parts + 1] = string.sub(tables, extraEndsAt + 1 + 4 * from, extraEndsAt + 4 * (from + n + 1))
     parts[#parts + 1] = window(extraEndsAt, bodiesAt)
-    bodiesAt = bodiesAt + u32(tables, extraEndsAt + 1 + 4 * total) - u32(tables, extraEndsAt + 1)
+    bodiesAt = bodiesAt + lib.u32(tables, extraEndsAt + 1 + 4 * total) - lib.u32(tables, extraEndsAt + 1)
   end
   parts[#parts + 1] = window(endsAt, bodiesAt)
   return table.concat(parts)
 end
 
 -- The bytes of a range, or nil if Redis has lost them.
-local function slice(batch, total, from, n)
+function lib.slice(batch, total, from, n)
   if total == 1 then return call('HGET', P .. 'batches', batch) or nil end
   local key = P .. 'b:' .. batch
   if from == 0 and n == total then return call('GET', key) or nil end
-  return cut(key, from, n)
+  return lib.cut(key, from, n)
 end

@@ -1,17 +1,17 @@
 -- What handlers publish with their settle, as it arrives. Needs: time, envelope, batches, guards.
 
 -- n publishes from position `at`: list of { topic, batch, calls, keys }, the position after them; nil if one is no batch.
-local function readStaged(at, n)
+function lib.readStaged(at, n)
   local staged = {}
   for i = 1, n do
     local own = ARGV[at + 2]
-    local batch = readBatch(ARGV[at + 3], ARGV[at + 1], nil, own)
+    local batch = lib.readBatch(ARGV[at + 3], ARGV[at + 1], nil, own)
     if not batch then return nil, at end
     local publish = { topic = ARGV[at], batch = batch, keys = ARGV[at + 4], calls = {} }
     local descriptor = ARGV[at + 5]
     at = at + 6
     for message, guard, m in string.gmatch(descriptor, '(%d+) (%d+) (%d+);') do
-      publish.calls[#publish.calls + 1] = { message = tonumber(message), guard = guard + 1, args = argumentsAt(at, tonumber(m)) }
+      publish.calls[#publish.calls + 1] = { message = tonumber(message), guard = guard + 1, args = lib.argumentsAt(at, tonumber(m)) }
       at = at + m
     end
     staged[i] = publish

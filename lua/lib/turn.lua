@@ -4,9 +4,9 @@
 local RESYNC, LOST = 1, 2
 
 -- Reads the session. Answers why the request may not run, or nil.
-local function notItsTurn(group, session, epoch, number)
-  if not isAlive(group, session) then return LOST end
-  local known = readFields(session.key, 'epoch', 'n', 'lease', 'ttl', 'solo', 'closing')
+function lib.notItsTurn(group, session, epoch, number)
+  if not lib.isAlive(group, session) then return LOST end
+  local known = lib.readFields(session.key, 'epoch', 'n', 'lease', 'ttl', 'solo', 'closing')
   if known.epoch ~= epoch or tonumber(known.n) + 1 ~= number then return RESYNC end
   session.lease, session.leaseMs = tonumber(known.lease), tonumber(known.ttl)
   session.solo, session.closing = tonumber(known.solo), known.closing
@@ -15,16 +15,16 @@ local function notItsTurn(group, session, epoch, number)
   return nil
 end
 
-local function stateOf(group)
-  return readFields(group.state, 'ready', 'retrying', 'paused', 'timer', 'timerAt', 'heard', 'graceUntil', 'drainer', 'deadMax', 'deadKeepMs')
+function lib.stateOf(group)
+  return lib.readFields(group.state, 'ready', 'retrying', 'paused', 'timer', 'timerAt', 'heard', 'graceUntil', 'drainer', 'deadMax', 'deadKeepMs')
 end
 
-local function renew(group, session, state)
+function lib.renew(group, session, state)
   call('ZADD', group.G .. 'sessions', 'XX', now + session.leaseMs, session.id)
-  return hear(group, state.heard, session.leaseMs) or state.graceUntil
+  return lib.hear(group, state.heard, session.leaseMs) or state.graceUntil
 end
 
-local function leaseNumbers(...)
+function lib.leaseNumbers(...)
   local numbers = {}
   for i = 1, select('#', ...) do
     for _, item in ipairs(select(i, ...) or {}) do numbers[#numbers + 1] = item.lease end
@@ -32,7 +32,7 @@ local function leaseNumbers(...)
   return numbers
 end
 
-local function endSolo(session, freed)
+function lib.endSolo(session, freed)
   for _, number in ipairs(freed) do
     if number == session.solo then
       session.solo = nil
@@ -42,7 +42,7 @@ local function endSolo(session, freed)
 end
 
 -- A suspect runs with nothing beside it. A session that holds nothing takes one; if none comes by, one session at a time, the drainer, runs dry.
-local function suspectsTurn(group, session, state, turn)
+function lib.suspectsTurn(group, session, state, turn)
   if call('EXISTS', session.leases) == 0 then
     if state.drainer == session.id then call('HDEL', group.state, 'drainer') end
     turn.solo = true
@@ -56,7 +56,7 @@ local function suspectsTurn(group, session, state, turn)
 end
 
 -- { want, waits: whether it may wait for work, solo, drain }
-local function chooseTurn(group, session, state, want)
+function lib.chooseTurn(group, session, state, want)
   local turn = { want = want, waits = want > 0 }
   if session.closing or session.solo or want == 0 then
     turn.want, turn.waits = 0, false
@@ -65,17 +65,17 @@ local function chooseTurn(group, session, state, want)
   elseif state.paused then
     turn.want = 0
   elseif call('EXISTS', group.G .. 'suspects') == 1 then
-    suspectsTurn(group, session, state, turn)
+    lib.suspectsTurn(group, session, state, turn)
   elseif state.drainer == session.id then
     call('HDEL', group.state, 'drainer')
   end
   return turn
 end
 
-local function concludeRequest(group, session, number)
+function lib.concludeRequest(group, session, number)
   if session.closing and call('EXISTS', session.leases) == 0 then
-    removeSession(group, session)
-    return wakeMarked()
+    lib.removeSession(group, session)
+    return lib.wakeMarked()
   end
   if session.solo then
     call('HSET', session.key, 'solo', session.solo, 'lease', session.lease, 'n', number)
@@ -84,11 +84,11 @@ local function concludeRequest(group, session, number)
   end
 end
 
-local function flagsOf(set)
+function lib.flagsOf(set)
   return (set.more and 1 or 0) + (set.paused and 2 or 0) + (set.drain and 4 or 0) + (set.solo and 8 or 0) + (set.outbox and 16 or 0)
 end
 
-local function advanceReply(dueMs, session, flags, taken, recovered, refused, failures, skips)
+function lib.advanceReply(dueMs, session, flags, taken, recovered, refused, failures, skips)
   local ranges = {}
   for _, item in ipairs(taken) do ranges[#ranges + 1], ranges[#ranges + 2] = item.text, item.value end
   local rare = {}

@@ -2,7 +2,7 @@
 -- Needs: call, time, wake.
 
 -- When the next put-off message is due; nil if none is.
-local function nextDue(group, retrying, scheduled)
+function lib.nextDue(group, retrying, scheduled)
   local due
   if retrying > 0 then
     due = tonumber(call('ZRANGE', group.G .. 'retry', 0, 0, 'WITHSCORES')[2])
@@ -14,11 +14,11 @@ local function nextDue(group, retrying, scheduled)
   return due
 end
 
-local function join(group, session)
+function lib.join(group, session)
   call('ZADD', group.G .. 'waiting', 'NX', now, session.id)
 end
 
-local function leave(group, session, state)
+function lib.leave(group, session, state)
   call('ZREM', group.G .. 'waiting', session.id)
   if state.timer == session.id then
     call('HDEL', group.state, 'timer', 'timerAt')
@@ -28,7 +28,7 @@ local function leave(group, session, state)
 end
 
 -- Whether this waiting session is to come back at `due`: unless another that still waits does so as early.
-local function takeTimer(group, session, state, due)
+function lib.takeTimer(group, session, state, due)
   local at = tonumber(state.timerAt or 0)
   local holder = state.timer
   if holder and holder ~= session.id and at > now and at <= due and call('ZSCORE', group.G .. 'waiting', holder) then return false end

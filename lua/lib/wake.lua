@@ -3,7 +3,7 @@
 
 local MOST_TRIES = 8
 
-local function wake(group)
+function lib.wake(group)
   local waiting = call('ZRANGE', group.G .. 'waiting', 0, MOST_TRIES - 1)
   if #waiting == 0 or call('HGET', group.state, 'paused') then return end
   for _, session in ipairs(waiting) do
@@ -14,18 +14,18 @@ local function wake(group)
 end
 
 -- Every group for which work became takable, or for which a session must take over the timer.
-local function wakeMarked()
+function lib.wakeMarked()
   for _, group in pairs(met) do
     if group.wake then
       group.wake = nil
-      wake(group)
+      lib.wake(group)
     end
   end
 end
 
 -- Work of this group is due at `due`: unless a session that still waits has its timer at least as early, one must come and set its own.
-local function setTimerFor(group, due)
-  local timer = readFields(group.state, 'timer', 'timerAt')
+function lib.setTimerFor(group, due)
+  local timer = lib.readFields(group.state, 'timer', 'timerAt')
   local at = tonumber(timer.timerAt or 0)
   if timer.timer and at > now and at <= due and call('ZSCORE', group.G .. 'waiting', timer.timer) then return end
   group.wake = true

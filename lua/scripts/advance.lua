@@ -35,36 +35,36 @@
 --@include lib/guard-errors
 --@include lib/turn
 
-local group, session = groupOf(ARGV[1]), sessionOf(groupOf(ARGV[1]), ARGV[2])
+local group, session = lib.groupOf(ARGV[1]), lib.sessionOf(lib.groupOf(ARGV[1]), ARGV[2])
 local number = tonumber(ARGV[4])
 local want, wantBytes, renews = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] == '1'
 
 -- 1. Is it this request's turn, and is all of it understood? Until here nothing is written.
-local refusal = notItsTurn(group, session, ARGV[3], number)
+local refusal = lib.notItsTurn(group, session, ARGV[3], number)
 if refusal then return refusal end
-local acks, releases, rare = parseParts(ARGV[8]), parseParts(ARGV[9]), nil
+local acks, releases, rare = lib.parseParts(ARGV[8]), lib.parseParts(ARGV[9]), nil
 if #ARGV > 10 then
   --@include lib/rare
   local problem
-  rare, problem = readRare(tonumber(ARGV[10]))
+  rare, problem = lib.readRare(tonumber(ARGV[10]))
   if not rare then return redis.error_reply(problem) end
 end
-local state = stateOf(group)
-local held = loadLeases(session, leaseNumbers(acks, releases, rare and rare.settles))
+local state = lib.stateOf(group)
+local held = lib.loadLeases(session, lib.leaseNumbers(acks, releases, rare and rare.settles))
 
 -- 2. Renew.
-local graceUntil = renew(group, session, state)
+local graceUntil = lib.renew(group, session, state)
 
 -- 3. Settle: acks, releases, single outcomes; with them goes what they published and what plugins record.
 local freed, shrunk, refused = {}, {}, {}
-settleAcks(group, held, acks, freed, refused)
-giveBack(group, session, held, releases, freed, shrunk, refused)
+lib.settleAcks(group, held, acks, freed, refused)
+lib.giveBack(group, session, held, releases, freed, shrunk, refused)
 if rare then
   rare.settle(group, held, freed, refused)
   rare.follow(group, session, number)
 end
-writeLeases(session, held, freed, shrunk)
-endSolo(session, freed)
+lib.writeLeases(session, held, freed, shrunk)
+lib.endSolo(session, freed)
 
 -- 4. If asked, look after the group: recover sessions that ended, trim dead letters.
 local recovered = {}
@@ -72,66 +72,66 @@ if renews then
   --@include lib/failures
   --@include lib/dead-bounds
   --@include lib/recover
-  recovered = recover(group, session.id, graceUntil)
-  trimDead(group, state.deadMax, state.deadKeepMs)
-elseif counting(group.state, 'dead') > 0 then
+  recovered = lib.recover(group, session.id, graceUntil)
+  lib.trimDead(group, state.deadMax, state.deadKeepMs)
+elseif lib.counting(group.state, 'dead') > 0 then
   --@include lib/dead-bounds
-  trimDead(group, state.deadMax, state.deadKeepMs)
+  lib.trimDead(group, state.deadMax, state.deadKeepMs)
 end
-writeFinished()
+lib.writeFinished()
 
 -- 5. Promote what is due.
-local meta = readFields(P .. 'meta', 'scheduled', 'outbox')
-local function retrying() return tonumber(state.retrying or 0) + counting(group.state, 'retrying') end
-local function scheduled() return tonumber(meta.scheduled or 0) + counting(P .. 'meta', 'scheduled') end
-if retrying() > 0 then promoteRetries(group) end
-if scheduled() > 0 then promoteScheduled() end
+local meta = lib.readFields(P .. 'meta', 'scheduled', 'outbox')
+local function retrying() return tonumber(state.retrying or 0) + lib.counting(group.state, 'retrying') end
+local function scheduled() return tonumber(meta.scheduled or 0) + lib.counting(P .. 'meta', 'scheduled') end
+if retrying() > 0 then lib.promoteRetries(group) end
+if scheduled() > 0 then lib.promoteScheduled() end
 
 -- 6. Fetch: nothing while paused, closing, or running a suspect alone.
-local turn = chooseTurn(group, session, state, wantBytes > 0 and want or 0)
+local turn = lib.chooseTurn(group, session, state, wantBytes > 0 and want or 0)
 local limitedMs
 if rare and turn.want > 0 then turn.want, limitedMs = rare.allowed(group, turn.want) end
 local taken, messages = {}, 0
 if turn.solo then
-  taken, messages = takeSuspect(group)
+  taken, messages = lib.takeSuspect(group)
 elseif turn.want > 0 then
-  taken, messages = takeReady(group, turn.want, wantBytes)
+  taken, messages = lib.takeReady(group, turn.want, wantBytes)
 end
 local full, skips = turn.want > 0 and messages >= turn.want, {}
 if rare and #taken > 0 then taken, messages, skips = rare.fetched(group, taken, messages) end
-lease(group, session, taken, messages)
+lib.lease(group, session, taken, messages)
 if turn.solo and #taken > 0 then session.solo = session.lease end
 
 -- 7. Wait, or leave work to others: whoever leaves takable work wakes one more.
-local left = tonumber(state.ready or 0) + counting(group.state, 'ready')
+local left = tonumber(state.ready or 0) + lib.counting(group.state, 'ready')
 local suspects = left > 0 and call('LLEN', group.G .. 'suspects') or 0
 local idle = turn.waits and not full
-local due = (idle or state.timer == session.id or group.retryDue) and nextDue(group, retrying(), scheduled())
+local due = (idle or state.timer == session.id or group.retryDue) and lib.nextDue(group, retrying(), scheduled())
 local takable = (left > suspects or due and due <= now) and not state.paused and not limitedMs
 local waits = idle and not takable
 group.wake = takable or suspects > 0 and (group.wake or turn.solo)
 if not waits then
-  local hadTimer = leave(group, session, state)
-  if due and (hadTimer or group.retryDue) then setTimerFor(group, due) end
+  local hadTimer = lib.leave(group, session, state)
+  if due and (hadTimer or group.retryDue) then lib.setTimerFor(group, due) end
 end
-wakeMarked()
+lib.wakeMarked()
 local dueMs = limitedMs
 if waits then
-  join(group, session)
-  if due and takeTimer(group, session, state, due) then dueMs = math.min(dueMs or math.huge, math.max(0, due - now)) end
+  lib.join(group, session)
+  if due and lib.takeTimer(group, session, state, due) then dueMs = math.min(dueMs or math.huge, math.max(0, due - now)) end
 end
 
 -- 8. Write the counts and, last, the request's number. A closing session goes with its last lease.
-local failures = failuresOf(group, taken)
-writeFinished()
-writeCounts()
-concludeRequest(group, session, number)
+local failures = lib.failuresOf(group, taken)
+lib.writeFinished()
+lib.writeCounts()
+lib.concludeRequest(group, session, number)
 
-local flags = flagsOf({
+local flags = lib.flagsOf({
   more = takable and turn.waits,
   paused = state.paused,
   drain = turn.drain,
   solo = turn.solo and #taken > 0,
   outbox = outboxGrew or renews and tonumber(meta.outbox or 0) > 0,
 })
-return advanceReply(dueMs or -1, session, flags, taken, recovered, refused, failures, skips)
+return lib.advanceReply(dueMs or -1, session, flags, taken, recovered, refused, failures, skips)

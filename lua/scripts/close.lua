@@ -23,23 +23,23 @@
 --@include lib/session
 --@include lib/lease
 
-local group = groupOf(ARGV[1])
-local session = sessionOf(group, ARGV[2])
-if not isAlive(group, session) then return -1 end
+local group = lib.groupOf(ARGV[1])
+local session = lib.sessionOf(group, ARGV[2])
+if not lib.isAlive(group, session) then return -1 end
 endingGroup = group
-local known = readFields(session.key, 'solo', 'ttl')
+local known = lib.readFields(session.key, 'solo', 'ttl')
 session.solo = tonumber(known.solo)
 
 local numbers = {}
 for i, number in ipairs(call('HKEYS', session.leases)) do numbers[i] = tonumber(number) end
-local held = loadLeases(session, numbers)
+local held = lib.loadLeases(session, numbers)
 
 -- 1. What is not running, lease by lease: the gaps between the running parts.
 local running = {}
-for _, part in ipairs(parseParts(ARGV[3])) do
+for _, part in ipairs(lib.parseParts(ARGV[3])) do
   local range = held[part.lease]
   if range then
-    local from, n = within(range, part)
+    local from, n = lib.within(range, part)
     local parts = running[part.lease] or {}
     if n > 0 then parts[#parts + 1] = { from, n } end
     running[part.lease] = parts
@@ -59,19 +59,19 @@ end
 
 -- 2. Give it back.
 local freed, shrunk = {}, {}
-local released = giveBack(group, session, held, idle, freed, shrunk, {})
-writeLeases(session, held, freed, shrunk)
-writeFinished()
-writeCounts()
+local released = lib.giveBack(group, session, held, idle, freed, shrunk, {})
+lib.writeLeases(session, held, freed, shrunk)
+lib.writeFinished()
+lib.writeCounts()
 
 -- 3. Go, or stay until the runs are over.
 if next(held) == nil then
-  removeSession(group, session)
+  lib.removeSession(group, session)
 else
   call('HSET', session.key, 'closing', 1)
   call('ZADD', group.G .. 'sessions', 'XX', now + tonumber(known.ttl), session.id)
   call('ZREM', group.G .. 'waiting', session.id)
   if call('HGET', group.state, 'timer') == session.id then group.wake = true end -- another takes the timer over
 end
-wakeMarked()
+lib.wakeMarked()
 return released

@@ -9,7 +9,7 @@
 --@include lib/call
 --@include lib/groups
 
-local group = findGroup(ARGV[1])
+local group = lib.findGroup(ARGV[1])
 if not group then return { '', {} } end
 local dead, limit = group.G .. 'dead', tonumber(ARGV[2])
 
@@ -30,8 +30,8 @@ if #page > 2 * limit then
 end
 local ids, times = {}, {}
 for i = 1, #page, 2 do ids[#ids + 1], times[#times + 1] = page[i], page[i + 1] end
-local values = readWith('HMGET', P .. 'batches', ids)
-local failures = readWith('HMGET', group.G .. 'failures', ids)
+local values = lib.readWith('HMGET', P .. 'batches', ids)
+local failures = lib.readWith('HMGET', group.G .. 'failures', ids)
 local items = {}
 for i, id in ipairs(ids) do
   local n = #items

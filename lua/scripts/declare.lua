@@ -14,7 +14,7 @@
 --@include lib/make-group
 
 call('HSETNX', P .. 'meta', 'seq', 0)
-for i = 2, #ARGV do makeGroup(ARGV[i]) end
-writeCounts()
+for i = 2, #ARGV do lib.makeGroup(ARGV[i]) end
+lib.writeCounts()
 if ARGV[1] ~= '' then call('SET', P .. 'p:' .. ARGV[1], 0, 'EX', 86400, 'NX') end
 return now

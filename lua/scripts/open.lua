@@ -26,25 +26,25 @@
 --@include lib/recover
 
 local leaseMs = tonumber(ARGV[3])
-local group = makeGroup(ARGV[1])
-local session = sessionOf(group, ARGV[2])
+local group = lib.makeGroup(ARGV[1])
+local session = lib.sessionOf(group, ARGV[2])
 
 -- 1. Register.
-if not isAlive(group, session) then
+if not lib.isAlive(group, session) then
   call('HSET', session.key, 'epoch', 0, 'n', 0, 'lease', 0, 'ttl', leaseMs, 'concurrency', ARGV[4], 'maxCrashes', ARGV[5], 'info', ARGV[6])
 end
 call('ZADD', group.G .. 'sessions', now + leaseMs, session.id)
 call('HSET', group.state, 'deadMax', ARGV[7], 'deadKeepMs', ARGV[8])
 
 -- 2. Look after the group.
-local state = readFields(group.state, 'heard', 'graceUntil')
-local graceUntil = hear(group, state.heard, leaseMs) or state.graceUntil
+local state = lib.readFields(group.state, 'heard', 'graceUntil')
+local graceUntil = lib.hear(group, state.heard, leaseMs) or state.graceUntil
 author.producer, author.session = session.id, session.key
 endingGroup = group
-local recovered = recover(group, session.id, graceUntil)
-writeFinished()
-writeCounts()
-wakeMarked()
+local recovered = lib.recover(group, session.id, graceUntil)
+lib.writeFinished()
+lib.writeCounts()
+lib.wakeMarked()
 
 local outbox = tonumber(call('HGET', P .. 'meta', 'outbox') or 0)
 return { now, group.ref, outbox > 0 and 1 or 0, recovered }

@@ -21,8 +21,8 @@ for _, entry in ipairs(call('LRANGE', list, 0, #ARGV - 2)) do
 end
 if gone > 0 then
   call('LTRIM', list, gone, -1)
-  count(P .. 'meta', 'outbox', -gone)
-  writeCounts()
+  lib.count(P .. 'meta', 'outbox', -gone)
+  lib.writeCounts()
 end
 local left = call('LLEN', list)
 if left > 0 then

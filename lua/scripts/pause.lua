@@ -12,12 +12,12 @@
 --@include lib/groups
 --@include lib/wake
 
-local group = findGroup(ARGV[1])
+local group = lib.findGroup(ARGV[1])
 if not group then return 0 end
 if ARGV[2] == '1' then
   call('HSET', group.state, 'paused', 1)
 else
   call('HDEL', group.state, 'paused')
-  wake(group)
+  lib.wake(group)
 end
 return 1

@@ -27,22 +27,22 @@
 local session, number = ARGV[1], tonumber(ARGV[2])
 
 -- 1. Is it this request's turn?
-local answer, last = notItsTurn(session, number)
+local answer, last = lib.notItsTurn(session, number)
 if answer then return answer end
 
 -- 2. Read all of it, so that nothing is found wrong once something is written.
-local batches, at = readBatches(session, number)
+local batches, at = lib.readBatches(session, number)
 if not batches then return redis.error_reply('INVALID a batch cannot be read') end
 
 -- 3. Accept: in one piece, or with guards unit by unit.
-local plan, outcomes = newPlan(), {}
+local plan, outcomes = lib.newPlan(), {}
 if ARGV[7] == '' then
   local position = 0
   for _, batch in ipairs(batches) do
-    if exists(batch) then
+    if lib.exists(batch) then
       outcomes[#outcomes + 1] = { position, 'duplicate', batch.own }
     else
-      planRange(plan, batch, 0, batch.total, batch.due)
+      lib.planRange(plan, batch, 0, batch.total, batch.due)
     end
     position = position + batch.total
   end
@@ -52,12 +52,12 @@ else
   --@include lib/guards
   --@include lib/admission
   --@include lib/admit-units
-  plan = admitUnits(plan, batches, at, outcomes)
+  plan = lib.admitUnits(plan, batches, at, outcomes)
 end
 
 -- 4. Write: bytes, pending, ranges, counts; wake. Last the number.
-enqueue(plan)
-writeCounts()
-wakeMarked()
-recordRequest(session, number, last, ARGV[3], outcomes)
-return { 0, now, flatOutcomes(outcomes), guardErrors }
+lib.enqueue(plan)
+lib.writeCounts()
+lib.wakeMarked()
+lib.recordRequest(session, number, last, ARGV[3], outcomes)
+return { 0, now, lib.flatOutcomes(outcomes), guardErrors }

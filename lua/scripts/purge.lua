@@ -18,7 +18,7 @@
 --@include lib/batch-time
 --@include lib/purge
 
-local group = findGroup(ARGV[1])
+local group = lib.findGroup(ARGV[1])
 if not group then return { 0, 0 } end
 local limit, untilMs = math.min(tonumber(ARGV[3]), 1000), tonumber(ARGV[5])
 author.producer, endingGroup = ARGV[4], group
@@ -34,12 +34,12 @@ local function keepOn(step)
 end
 
 if ARGV[2] == 'dead' then
-  keepOn(function(room) return purgeDead(group, room, untilMs) end)
+  keepOn(function(room) return lib.purgeDead(group, room, untilMs) end)
 else
-  keepOn(function(room) return purgeList(group, group.G .. 'ready', room, 'purged', untilMs) end)
-  keepOn(function(room) return purgeList(group, group.G .. 'suspects', room, 'purged', untilMs) end)
-  keepOn(function(room) return purgeRetries(group, room, 'purged', untilMs) end)
+  keepOn(function(room) return lib.purgeList(group, group.G .. 'ready', room, 'purged', untilMs) end)
+  keepOn(function(room) return lib.purgeList(group, group.G .. 'suspects', room, 'purged', untilMs) end)
+  keepOn(function(room) return lib.purgeRetries(group, room, 'purged', untilMs) end)
 end
-writeFinished()
-writeCounts()
+lib.writeFinished()
+lib.writeCounts()
 return { purged, more and 1 or 0 }

@@ -15,7 +15,7 @@
 --@include lib/wake
 --@include lib/ready
 
-local group = findGroup(ARGV[1])
+local group = lib.findGroup(ARGV[1])
 if not group then return { 0, 0 } end
 local dead, limit, named = group.G .. 'dead', tonumber(ARGV[2]), ARGV[4] == '1'
 
@@ -29,14 +29,14 @@ else
   ids = call('ZRANGEBYSCORE', dead, '-inf', ARGV[3] == '' and '+inf' or ARGV[3], 'LIMIT', 0, limit + 1)
   more = #ids > limit
   if more then ids[#ids] = nil end
-  callWith('ZREM', dead, ids)
+  lib.callWith('ZREM', dead, ids)
 end
 
-callWith('HDEL', group.G .. 'failures', ids)
+lib.callWith('HDEL', group.G .. 'failures', ids)
 local ranges = {}
-for i, id in ipairs(ids) do ranges[i] = loneRange(id) end
-count(group.state, 'dead', -#ids)
-makeReady(group, ranges, #ids, true)
-writeCounts()
-wakeMarked()
+for i, id in ipairs(ids) do ranges[i] = lib.loneRange(id) end
+lib.count(group.state, 'dead', -#ids)
+lib.makeReady(group, ranges, #ids, true)
+lib.writeCounts()
+lib.wakeMarked()
 return { #ids, more and 1 or 0 }

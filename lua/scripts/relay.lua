@@ -31,7 +31,7 @@ local entries = {}
 for i, text in ipairs(ARGV) do
   local producer, number, at = string.match(text, '^(%S+) (%d+) ()')
   local packed = producer and cmsgpack.unpack(string.sub(text, at))
-  local total = packed and batchCount(packed.v)
+  local total = packed and lib.batchCount(packed.v)
   if not total then return redis.error_reply('INVALID an outbox entry cannot be read') end
   entries[i] = { producer = producer, number = tonumber(number), packed = packed, total = total }
 end
@@ -53,7 +53,7 @@ local function guardCallsOf(packed)
 end
 
 -- 2. Accept what is new.
-local last, plan, applied = {}, newPlan(), 0
+local last, plan, applied = {}, lib.newPlan(), 0
 for _, entry in ipairs(entries) do
   local producer, number, packed = entry.producer, entry.number, entry.packed
   last[producer] = last[producer] or tonumber(string.match(call('GET', P .. 'p:' .. producer) or '0', '^%d+'))
@@ -64,13 +64,13 @@ for _, entry in ipairs(entries) do
       value = packed.v, total = entry.total, own = packed.id, due = packed.due, front = packed.front,
       id = packed.id and '=' .. packed.id or producer .. '-o' .. entry.number .. '-0',
     }
-    plan = admitBatch(plan, batch, guardCallsOf(packed), {})
+    plan = lib.admitBatch(plan, batch, guardCallsOf(packed), {})
   end
 end
 
 -- 3. Write; the numbers last.
-enqueue(plan)
-writeCounts()
-wakeMarked()
+lib.enqueue(plan)
+lib.writeCounts()
+lib.wakeMarked()
 for producer, number in pairs(last) do call('SET', P .. 'p:' .. producer, number, 'EX', REMEMBERED_S) end
 return { now, applied, guardErrors }

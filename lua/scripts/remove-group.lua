@@ -26,36 +26,36 @@ author.producer = ARGV[3]
 -- 1. The removal under way, or a new one.
 local ref = call('HGET', P .. 'removing', name)
 if not ref then
-  local group = findGroup(name)
+  local group = lib.findGroup(name)
   if not group then return { 0, 0 } end
   ref = group.ref
   call('HSET', P .. 'removing', name, ref)
   call('HDEL', P .. 'groups', name)
   local sessions = call('ZRANGE', group.G .. 'sessions', 0, -1)
-  callWith('RPUSH', group.G .. 'expired', sessions)
+  lib.callWith('RPUSH', group.G .. 'expired', sessions)
   call('DEL', group.G .. 'sessions', group.G .. 'waiting')
 end
-local group = groupOf(ref)
+local group = lib.groupOf(ref)
 endingGroup = group
 
 -- 2. End what it has.
 local function endLeases(room)
   local id = call('LINDEX', group.G .. 'expired', 0)
   if not id then return 0, false end
-  local session, freed, ranges, messages = sessionOf(group, id), {}, {}, 0
+  local session, freed, ranges, messages = lib.sessionOf(group, id), {}, {}, 0
   local flat = call('HGETALL', session.leases)
   for i = 1, #flat, 2 do
     if messages >= room then break end
-    freed[#freed + 1], ranges[#ranges + 1] = flat[i], parseRange(flat[i + 1])
+    freed[#freed + 1], ranges[#ranges + 1] = flat[i], lib.parseRange(flat[i + 1])
     messages = messages + ranges[#ranges].count
   end
-  callWith('HDEL', session.leases, freed)
+  lib.callWith('HDEL', session.leases, freed)
   if 2 * #freed == #flat then
     call('DEL', session.key)
     call('LPOP', group.G .. 'expired')
   end
-  local ended = finishAll(group, ranges, 'removed')
-  count(group.state, 'inFlight', -ended)
+  local ended = lib.finishAll(group, ranges, 'removed')
+  lib.count(group.state, 'inFlight', -ended)
   return ended, true
 end
 
@@ -69,12 +69,12 @@ local function keepOn(step)
   left = true
 end
 keepOn(endLeases)
-keepOn(function(room) return purgeList(group, group.G .. 'ready', room, 'removed') end)
-keepOn(function(room) return purgeList(group, group.G .. 'suspects', room, 'removed') end)
-keepOn(function(room) return purgeRetries(group, room, 'removed') end)
-keepOn(function(room) return purgeDead(group, room) end)
-writeFinished()
-writeCounts()
+keepOn(function(room) return lib.purgeList(group, group.G .. 'ready', room, 'removed') end)
+keepOn(function(room) return lib.purgeList(group, group.G .. 'suspects', room, 'removed') end)
+keepOn(function(room) return lib.purgeRetries(group, room, 'removed') end)
+keepOn(function(room) return lib.purgeDead(group, room) end)
+lib.writeFinished()
+lib.writeCounts()
 
 -- 3. Nothing is left of it.
 if not left then

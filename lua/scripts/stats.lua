@@ -11,14 +11,14 @@
 --@include lib/groups
 --@include lib/batch-time
 
-local meta = readFields(P .. 'meta', 'scheduled', 'unclaimed')
+local meta = lib.readFields(P .. 'meta', 'scheduled', 'unclaimed')
 local reply = { now, tonumber(meta.scheduled or 0), tonumber(meta.unclaimed or 0) }
-for _, group in ipairs(allGroups()) do
-  local state = readFields(group.state, 'ready', 'inFlight', 'retrying', 'held', 'dead', 'paused')
+for _, group in ipairs(lib.allGroups()) do
+  local state = lib.readFields(group.state, 'ready', 'inFlight', 'retrying', 'held', 'dead', 'paused')
   local head = call('LINDEX', group.G .. 'ready', 0)
-  local since = head and batchTime(parseRange(head))
+  local since = head and lib.batchTime(lib.parseRange(head))
   reply[#reply + 1] = {
-    groupName(group), group.ref,
+    lib.groupName(group), group.ref,
     tonumber(state.ready or 0), tonumber(state.inFlight or 0), tonumber(state.retrying or 0), tonumber(state.held or 0),
     tonumber(state.dead or 0), state.paused and 1 or 0,
     call('ZCARD', group.G .. 'sessions'),

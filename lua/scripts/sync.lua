@@ -20,12 +20,12 @@
 --@include lib/fetch
 --@include lib/session
 
-local group = groupOf(ARGV[1])
-local session = sessionOf(group, ARGV[2])
-if not isAlive(group, session) then return 2 end
+local group = lib.groupOf(ARGV[1])
+local session = lib.sessionOf(group, ARGV[2])
+if not lib.isAlive(group, session) then return 2 end
 endingGroup = group
 
-local known = readFields(session.key, 'epoch', 'n', 'lease', 'ttl')
+local known = lib.readFields(session.key, 'epoch', 'n', 'lease', 'ttl')
 local lastLease, isKnown = tonumber(known.lease), {}
 for number in string.gmatch(ARGV[4], '%d+') do
   number = tonumber(number)
@@ -47,23 +47,23 @@ for _, number in ipairs(numbers) do
   if isKnown[number] then
     held[#held + 1] = number
   else
-    local range = parseRange(texts[number])
+    local range = lib.parseRange(texts[number])
     unknown[#unknown + 1], ranges[#ranges + 1] = number, range
     taken[#taken + 1] = { range = range, text = texts[number] }
   end
 end
-local values = valuesOf(ranges)
-learn(ranges)
+local values = lib.valuesOf(ranges)
+lib.learn(ranges)
 local told, skips = {}, {}
 for i, item in ipairs(taken) do
   told[#told + 1], told[#told + 2] = item.text, values[i]
   local range, finished = item.range, {}
   for index = range.from, range.from + range.count - 1 do
-    if unfinished(range, index, 1) == 0 then finished[#finished + 1] = index - range.from end
+    if lib.unfinished(range, index, 1) == 0 then finished[#finished + 1] = index - range.from end
   end
   if #finished > 0 then skips[#skips + 1], skips[#skips + 2] = i - 1, table.concat(finished, ',') end
 end
-local failures = failuresOf(group, taken)
+local failures = lib.failuresOf(group, taken)
 
 call('ZADD', group.G .. 'sessions', 'XX', now + tonumber(known.ttl), session.id)
 call('HSET', session.key, 'epoch', math.max(tonumber(known.epoch), tonumber(ARGV[3])), 'lease', lastLease)
