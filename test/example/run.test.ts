@@ -50,7 +50,7 @@ describe('the example, run whole', () => {
   it('ends with 130 and leaves nothing when it is interrupted', async function () {
     this.timeout(30_000)
     const program = start(['--flights', '2k', '--seconds', '60'])
-    await program.says(/[1-9]\d* of 2000 flights departed/)
+    await program.says(/[1-9]\d*\/2000 flights/)
     program.process.kill('SIGINT')
     expect(await program.end()).to.equal(130)
     await nothingIsLeft()
@@ -59,7 +59,7 @@ describe('the example, run whole', () => {
   it('ends with 1 and says which when a process dies by itself', async function () {
     this.timeout(30_000)
     const program = start(['--flights', '2k', '--seconds', '60'])
-    await program.says(/[1-9]\d* of 2000 flights departed/)
+    await program.says(/[1-9]\d*\/2000 flights/)
     const [, pid] = /alerts-2 \((\d+)\)/.exec(program.output) ?? []
     process.kill(Number(pid), 'SIGKILL')
     expect(await program.end()).to.equal(1)

@@ -1,5 +1,5 @@
 import type { WriteStream } from 'node:tty'
-import { type Group, groups } from '../accounting/evidence.js'
+import { groups } from '../accounting/evidence.js'
 import type { Snapshot } from './watch.js'
 
 const PLAIN_LINE_EVERY_MS = 1_000
@@ -41,12 +41,9 @@ export class Display {
   }
 
   #describe({ published, groups: left, gateway }: Snapshot): string {
-    const waiting = (group: Group) => `${group} ${left[group].unsettled}`
-    return [
-      `${published} of ${this.#flights} flights departed`,
-      `waiting: ${groups.map(waiting).join(', ')}`,
-      `alerts accepted ${gateway.accepted}, refused ${gateway.refused}, dead ${left.alerts.dead}`,
-    ].join(' · ')
+    // Short enough for a terminal of 80 columns.
+    const waiting = groups.map((group) => `${group} ${left[group].unsettled}`).join(' ')
+    return `${published}/${this.#flights} flights · left ${waiting} · sent ${gateway.accepted} dead ${left.alerts.dead}`
   }
 
   #redraw(line: string): void {
