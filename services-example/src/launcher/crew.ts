@@ -4,7 +4,7 @@ import type { ServiceEnvironment } from '../settings.js'
 import { killInMidRun } from './kill-in-mid-run.js'
 import { type ServiceName, ServiceProcess } from './service-process.js'
 
-const LAST_LINES = 20
+const LAST_LINES = 50
 
 /** All processes of a run. */
 export class Crew {
