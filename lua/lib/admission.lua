@@ -22,10 +22,13 @@ function lib.takeBack(id)
   if not text or call('ZREM', P .. 'scheduled', text) == 0 then return end
   call('HDEL', P .. 'deferred', id)
   lib.count(P .. 'meta', 'scheduled', -1)
-  local range = lib.parseRange(lib.memberRange(text))
+  local range, group = lib.parseRange(lib.memberRange(text)), endingGroup
+  lib.writeFinished() -- what the group of a settle finished, before what no group had yet
+  endingGroup = nil
   lib.learn({ range })
   lib.finish(range, range.from, 1, 'replaced')
   lib.writeFinished()
+  endingGroup = group
 end
 
 function lib.checkMessage(m, message, unit)

@@ -1,5 +1,7 @@
 -- Batches as they arrive in arguments. Needs: time, envelope.
 
+--@include lib/envelope
+
 -- marks: `i` own id, `d<ms>` delay, `a<ms>` due at, `f` front. Answers nil for what is no batch.
 function lib.readBatch(value, marks, id, own)
   local total = lib.batchCount(value)

@@ -2,6 +2,9 @@
 -- once every group has ended it; `reportTo`, a message that tells each group's outcome. Kept in the hash `follows`: batch -> its properties.
 -- Included where a message has them. Needs: call, range, envelope, groups, outbox.
 
+--@include lib/envelope
+--@include lib/outbox
+
 function lib.endedEverywhere(batch, left)
   local dead = 0
   for _, group in ipairs(lib.allGroups()) do

@@ -2,6 +2,9 @@
 -- A batch is { value, total, id = batch id, own = own id or nil, due = moment or nil, front }.
 -- Needs: call, time, counts, range, envelope, groups, wake, ready.
 
+--@include lib/ready
+--@include lib/envelope
+
 local acceptedIds = {}
 
 -- An own id that still exists, or that this request has brought before.

@@ -12,6 +12,7 @@ function lib.valuesOf(ranges)
     elseif range.count == range.total then
       whole[#whole + 1], wholeAt[#wholeAt + 1] = P .. 'b:' .. range.batch, i
     else
+      --@include lib/slice
       values[i] = lib.slice(range.batch, range.total, range.from, range.count) or false
     end
   end
@@ -66,13 +67,6 @@ function lib.takeReady(group, want, wantBytes)
   return taken, messages
 end
 
--- One suspect, alone.
-function lib.takeSuspect(group)
-  local text = call('LPOP', group.G .. 'suspects')
-  local range = lib.parseRange(text)
-  lib.count(group.state, 'ready', -1)
-  return { { range = range, text = text, value = lib.valuesOf({ range })[1] } }, 1
-end
 
 -- Leases what was taken, under the session's next numbers.
 function lib.lease(group, session, taken, messages)

@@ -1,7 +1,7 @@
 -- The one way to finish: ack, purged, replaced, group removed. It lowers `pending`, records `done` while the batch lives, deletes the batch at
 -- 0 and honours what follows the message. A script collects what it finishes and writes it at once (`writeFinished`), so that a hundred
 -- batches cost as many commands as one.
--- Needs: call, counts, range, envelope, groups, outbox, time.
+-- Needs: call, counts, range, groups, time.
 
 local ending = {} -- batch -> what this script knows of it
 local endingOrder = {}
@@ -34,23 +34,6 @@ function lib.unfinished(range, from, n)
   return open
 end
 
--- The parts not finished, as { from, count }, in order.
-function lib.unfinishedParts(range, from, n)
-  local entry = ending[range.batch]
-  local open = lib.unfinished(range, from, n)
-  if open == 0 then return {} end
-  if open == n then return { { from, n } } end
-  local parts, at = {}, from + 1
-  while true do
-    local first = string.find(entry.marks, '0', at, true)
-    if not first or first > from + n then return parts end
-    local stop = string.find(entry.marks, '1', first, true) or #entry.marks + 1
-    stop = math.min(stop, from + n + 1)
-    parts[#parts + 1] = { first - 1, stop - first }
-    at = stop
-  end
-end
-
 function lib.mark(entry, from, n)
   if entry.n == 0 then endingOrder[#endingOrder + 1] = entry.batch end
   if entry.total == 1 then return end
@@ -71,13 +54,6 @@ function lib.finish(range, from, n, outcome, detail)
   entry.n = entry.n + open
   entry.outcome, entry.detail = outcome, detail
   return open
-end
-
--- One message goes on under a name of its own (rehomed): for this group it has left the batch.
-function lib.leaveBatch(range, index)
-  local entry = ending[range.batch]
-  lib.mark(entry, index, 1)
-  entry.n = entry.n + 1
 end
 
 function lib.marksOf(entry)

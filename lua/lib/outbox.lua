@@ -1,10 +1,6 @@
 -- What a script wants published on another topic, whose slot it may not touch, waits in a list per destination until a client relays it.
 -- An entry is `<producer> <number> <packed batch>`; its first two words are its tag. Numbers rise by producer and destination, so the
--- destination takes each once. Needs: call, counts.
-
--- Who numbers: the hash of a session, or a producer that lives for this script only (numbers from 1).
-local author = { producer = nil, session = nil, numbers = {} }
-local outboxGrew = false
+-- destination takes each once. Needs: call, counts, author.
 
 -- batch: { v = value, id = own id, due = moment, front = true, calls = guard calls }
 function lib.putInOutbox(destination, batch)

@@ -1,6 +1,8 @@
 -- What was put off and is due becomes ready. Thousands that are due at one moment are promoted in steps.
 -- Needs: call, time, counts, range, groups, ready.
 
+--@include lib/ready
+
 local MOST_PROMOTED = 100
 
 function lib.takeDue(key)
@@ -44,4 +46,9 @@ function lib.promoteScheduled()
   lib.callWith('HDEL', P .. 'deferred', ids)
   lib.count(P .. 'meta', 'scheduled', -messages)
   for _, group in ipairs(groups) do lib.makeReady(group, ranges, messages) end
+end
+
+function lib.promote(group, retries, scheduled)
+  if retries then lib.promoteRetries(group) end
+  if scheduled then lib.promoteScheduled() end
 end

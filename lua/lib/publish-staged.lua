@@ -1,6 +1,8 @@
 -- Publishes what the settles that took effect have staged: in this very script on the session's own topic, through the outbox on others.
 -- Nobody may refuse any of it: the settle stands. Needs: all of settle, enqueue, admission.
 
+--@include lib/outbox
+
 function lib.forOutbox(publish)
   local batch, calls = publish.batch, nil
   local keys = publish.keys ~= '' and cjson.decode(publish.keys) or {}

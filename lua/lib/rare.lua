@@ -1,10 +1,9 @@
 -- The rare part of a request: messages settled one by one, what their handlers published, and guards. Most requests have none of it, and
 -- do not pay for these functions. The block that includes this gets `readRare`.
--- Needs: call, time, counts, range, envelope, groups, wake, ready, outbox, finish, lease, rehome, guard-errors.
+-- Needs: call, time, counts, range, groups, wake, author, finish, lease, guard-errors.
 
 --@include lib/guards
 --@include lib/batches
---@include lib/failures
 --@include lib/settle
 --@include lib/settle-guards
 --@include lib/fetch-guards

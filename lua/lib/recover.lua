@@ -4,6 +4,12 @@
 -- The messages that were probably running, the first `concurrency` in lease order, count an attempt and a crash.
 -- Needs: call, time, counts, range, finish, ready, rehome, failures, session.
 
+--@include lib/ready
+--@include lib/unfinished-parts
+--@include lib/rehome
+--@include lib/failures
+--@include lib/remove-session
+
 local MOST_FENCED, MOST_RELEASED = 10, 100
 
 function lib.fence(group, self)

@@ -1,6 +1,15 @@
 -- One bad message does not pin the others of its batch: before it is retried, buried or suspected it is cut out and stored as a batch of one
 -- under its id, and the counts move with it, each group for itself. Needs: call, range, envelope, slice, finish.
 
+--@include lib/slice
+
+-- One message goes on under a name of its own (rehomed): for this group it has left the batch.
+function lib.leaveBatch(range, index)
+  local entry = ending[range.batch]
+  lib.mark(entry, index, 1)
+  entry.n = entry.n + 1
+end
+
 -- Answers the batch id under which the message goes on. The batch must have been learnt, the message be unfinished.
 function lib.rehome(range, index)
   if range.total == 1 then return range.batch end

@@ -1,5 +1,8 @@
 -- Settling: what the session's client did with what it holds. Everything is read and checked before anything is written.
--- Needs: call, time, counts, range, envelope, batches, groups, wake, ready, outbox, finish, lease, guards.
+-- Needs: call, time, counts, range, envelope, batches, groups, wake, finish, lease, guards.
+
+--@include lib/rehome
+--@include lib/failures
 
 -- The settle requests from position `at`: list of { outcome, lease, index, ... }, or nil and what is wrong.
 function lib.readSettles(at, n)

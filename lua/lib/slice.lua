@@ -1,5 +1,7 @@
 -- Cuts messages out of a stored batch. A slice is a batch again: the header with its own count, the same windows of tables and regions.
 
+--@include lib/envelope
+
 function lib.littleEndian16(n)
   return string.char(n % 256, math.floor(n / 256))
 end

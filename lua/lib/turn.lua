@@ -41,19 +41,6 @@ function lib.endSolo(session, freed)
   end
 end
 
--- A suspect runs with nothing beside it. A session that holds nothing takes one; if none comes by, one session at a time, the drainer, runs dry.
-function lib.suspectsTurn(group, session, state, turn)
-  if call('EXISTS', session.leases) == 0 then
-    if state.drainer == session.id then call('HDEL', group.state, 'drainer') end
-    turn.solo = true
-  elseif not state.drainer or state.drainer == session.id or not call('ZSCORE', group.G .. 'sessions', state.drainer) then
-    if state.drainer ~= session.id then call('HSET', group.state, 'drainer', session.id) end
-    turn.drain = true
-  else
-    return
-  end
-  turn.want, turn.waits = turn.solo and 1 or 0, false
-end
 
 -- { want, waits: whether it may wait for work, solo, drain }
 function lib.chooseTurn(group, session, state, want)
@@ -65,6 +52,7 @@ function lib.chooseTurn(group, session, state, want)
   elseif state.paused then
     turn.want = 0
   elseif call('EXISTS', group.G .. 'suspects') == 1 then
+    --@include lib/suspects-turn
     lib.suspectsTurn(group, session, state, turn)
   elseif state.drainer == session.id then
     call('HDEL', group.state, 'drainer')
@@ -74,6 +62,7 @@ end
 
 function lib.concludeRequest(group, session, number)
   if session.closing and call('EXISTS', session.leases) == 0 then
+    --@include lib/remove-session
     lib.removeSession(group, session)
     return lib.wakeMarked()
   end

@@ -19,17 +19,12 @@
 --@include lib/time
 --@include lib/counts
 --@include lib/range
---@include lib/envelope
---@include lib/slice
 --@include lib/groups
 --@include lib/wake
---@include lib/ready
---@include lib/outbox
+--@include lib/author
 --@include lib/finish
---@include lib/rehome
 --@include lib/session
 --@include lib/lease
---@include lib/promote
 --@include lib/fetch
 --@include lib/waiting
 --@include lib/guard-errors
@@ -58,7 +53,10 @@ local graceUntil = lib.renew(group, session, state)
 -- 3. Settle: acks, releases, single outcomes; with them goes what they published and what plugins record.
 local freed, shrunk, refused = {}, {}, {}
 lib.settleAcks(group, held, acks, freed, refused)
-lib.giveBack(group, session, held, releases, freed, shrunk, refused)
+if #releases > 0 then
+  --@include lib/give-back
+  lib.giveBack(group, session, held, releases, freed, shrunk, refused)
+end
 if rare then
   rare.settle(group, held, freed, refused)
   rare.follow(group, session, number)
@@ -69,7 +67,6 @@ lib.endSolo(session, freed)
 -- 4. If asked, look after the group: recover sessions that ended, trim dead letters.
 local recovered = {}
 if renews then
-  --@include lib/failures
   --@include lib/dead-bounds
   --@include lib/recover
   recovered = lib.recover(group, session.id, graceUntil)
@@ -84,8 +81,10 @@ lib.writeFinished()
 local meta = lib.readFields(P .. 'meta', 'scheduled', 'outbox')
 local function retrying() return tonumber(state.retrying or 0) + lib.counting(group.state, 'retrying') end
 local function scheduled() return tonumber(meta.scheduled or 0) + lib.counting(P .. 'meta', 'scheduled') end
-if retrying() > 0 then lib.promoteRetries(group) end
-if scheduled() > 0 then lib.promoteScheduled() end
+if retrying() > 0 or scheduled() > 0 then
+  --@include lib/promote
+  lib.promote(group, retrying() > 0, scheduled() > 0)
+end
 
 -- 6. Fetch: nothing while paused, closing, or running a suspect alone.
 local turn = lib.chooseTurn(group, session, state, wantBytes > 0 and want or 0)
@@ -93,6 +92,7 @@ local limitedMs
 if rare and turn.want > 0 then turn.want, limitedMs = rare.allowed(group, turn.want) end
 local taken, messages = {}, 0
 if turn.solo then
+  --@include lib/take-suspect
   taken, messages = lib.takeSuspect(group)
 elseif turn.want > 0 then
   taken, messages = lib.takeReady(group, turn.want, wantBytes)

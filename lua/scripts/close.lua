@@ -12,16 +12,14 @@
 --@include lib/time
 --@include lib/counts
 --@include lib/range
---@include lib/envelope
---@include lib/slice
 --@include lib/groups
 --@include lib/wake
---@include lib/ready
---@include lib/outbox
+--@include lib/author
 --@include lib/finish
---@include lib/rehome
 --@include lib/session
 --@include lib/lease
+--@include lib/give-back
+--@include lib/remove-session
 
 local group = lib.groupOf(ARGV[1])
 local session = lib.sessionOf(group, ARGV[2])

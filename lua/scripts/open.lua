@@ -12,16 +12,11 @@
 --@include lib/time
 --@include lib/counts
 --@include lib/range
---@include lib/envelope
---@include lib/slice
 --@include lib/groups
 --@include lib/wake
---@include lib/ready
---@include lib/outbox
+--@include lib/author
 --@include lib/finish
---@include lib/rehome
 --@include lib/session
---@include lib/failures
 --@include lib/make-group
 --@include lib/recover
 

@@ -15,10 +15,8 @@
 --@include lib/time
 --@include lib/counts
 --@include lib/range
---@include lib/envelope
 --@include lib/groups
 --@include lib/wake
---@include lib/ready
 --@include lib/batches
 --@include lib/enqueue
 --@include lib/guard-errors
@@ -47,11 +45,12 @@ if ARGV[7] == '' then
     position = position + batch.total
   end
 else
-  --@include lib/outbox
+  --@include lib/author
   --@include lib/finish
   --@include lib/guards
   --@include lib/admission
   --@include lib/admit-units
+  author.producer = session .. '-' .. ARGV[2] -- of what this request alone tells others
   plan = lib.admitUnits(plan, batches, at, outcomes)
 end
 

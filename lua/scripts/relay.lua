@@ -12,11 +12,9 @@
 --@include lib/time
 --@include lib/counts
 --@include lib/range
---@include lib/envelope
 --@include lib/groups
 --@include lib/wake
---@include lib/ready
---@include lib/outbox
+--@include lib/author
 --@include lib/finish
 --@include lib/batches
 --@include lib/enqueue
@@ -64,6 +62,7 @@ for _, entry in ipairs(entries) do
       value = packed.v, total = entry.total, own = packed.id, due = packed.due, front = packed.front,
       id = packed.id and '=' .. packed.id or producer .. '-o' .. entry.number .. '-0',
     }
+    author.producer, author.numbers = producer .. '-o' .. entry.number, {} -- of what this entry alone tells others
     plan = lib.admitBatch(plan, batch, guardCallsOf(packed), {})
   end
 end

@@ -12,10 +12,8 @@
 --@include lib/time
 --@include lib/counts
 --@include lib/range
---@include lib/envelope
---@include lib/slice
 --@include lib/groups
---@include lib/outbox
+--@include lib/author
 --@include lib/finish
 --@include lib/fetch
 --@include lib/session
