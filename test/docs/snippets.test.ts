@@ -50,7 +50,7 @@ describe('the snippets of README and docs', function () {
       const args = ['--import', 'tsx', join(folder.path, fileOf(snippet))]
       await run(process.execPath, args, { cwd: folder.path, env, timeout: RUN_TIMEOUT_MS }).catch((error) => {
         const how = error.killed ? `did not end within ${RUN_TIMEOUT_MS} ms` : `ended with code ${error.code}`
-        throw new Error(`${how}:\n${error.stdout}${error.stderr}`)
+        throw new Error(`${how}:\n${`${error.stdout}${error.stderr}`.slice(-2000)}`)
       })
     })
   }

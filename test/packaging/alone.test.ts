@@ -38,8 +38,10 @@ describe('the published packages, installed alone into an empty project', functi
     await writeFile(join(project, file), text)
     // What this process was told about loaders and coverage is not for a stranger's program.
     const { NODE_OPTIONS: _, ...env } = process.env
-    const { stdout } = await run(process.execPath, [file], { cwd: project, env, timeout: 60_000 })
-    return stdout.trim()
+    const ended = await run(process.execPath, [file], { cwd: project, env, timeout: 20_000 }).catch((error) => {
+      throw new Error(`${file} failed:\n${`${error.stdout}${error.stderr}`.slice(-2000)}`)
+    })
+    return ended.stdout.trim()
   }
 
   it('hold what runs, its types and the licence, and nothing else', () => {
@@ -148,7 +150,7 @@ void main()
 const DELIVER = `
 async function main() {
   const redis = await startRedis()
-  const bus = createBus({ service: 'alone', redis: redis.url, logger: false })
+  const bus = createBus({ service: 'alone', redis: redis.url, logger: { level: 'warn' } })
   const heard = new Promise((resolve) => bus.consume('greetings', (message) => resolve(message.body.text)))
   await bus.publish('greetings', { text: 'hello' })
   console.log(await heard)
