@@ -18,9 +18,9 @@ export const scriptSources = (plugins: readonly Declared[]): ScriptSource[] =>
     scripts.map(({ name, lua }) => ({ name: scriptName(plugin.name, name), lua: withNames(lua) })),
   )
 
-/** The kernel's two keys come first in every script; a plugin's script sees its own alone. */
+/** The kernel's two keys come first in every script; a plugin's script sees its own alone. On its first line, so that errors tell its own line numbers. */
 const withNames = (lua: string): string =>
-  `local keys, args = {}, ARGV\nfor position = 3, #KEYS do keys[position - 2] = KEYS[position] end\n${lua}`
+  `local keys, args = {}, ARGV for position = 3, #KEYS do keys[position - 2] = KEYS[position] end ${lua}`
 
 /** Runs one of them on a topic's keys. */
 export function runScript(

@@ -2,6 +2,7 @@
 import { type ComposedScript, compose, type GuardLua, type GuardStage, type ScriptSet } from '@busway/lua'
 import { BuswayError } from '../errors/busway-error.js'
 import type { Link } from './link.js'
+import { checkGuards, loadPluginScript } from './plugin-lua.js'
 
 /** What plugins bring in Lua. */
 export interface PluginLua {
@@ -14,6 +15,7 @@ export class Scripts {
   #version: string | undefined
   #set: ScriptSet | undefined
   #plugins: ReadonlyMap<string, ComposedScript> = new Map()
+  #areGuardsChecked = false
 
   constructor(lua: () => PluginLua) {
     this.#lua = lua
@@ -42,12 +44,18 @@ export class Scripts {
 
   /** Loads what this server does not have: two round trips at most. */
   async load(link: Link): Promise<void> {
+    const { guards } = this.#lua()
+    if (!this.#areGuardsChecked) await checkGuards(link, guards)
+    this.#areGuardsChecked = true
     const all = [...this.set.all(), ...this.#plugins.values()]
     const present = (await link.call('SCRIPT', ['EXISTS', ...all.map((script) => script.sha)])) as number[]
     const missing = all.filter((_, i) => present[i] !== 1)
     await Promise.all(
       missing.map(async (script) => {
-        const sha = String(await link.call('SCRIPT', ['LOAD', script.text]))
+        const isPlugins = this.#plugins.get(script.name) === script
+        const sha = String(
+          await (isPlugins ? loadPluginScript(link, script) : link.call('SCRIPT', ['LOAD', script.text])),
+        )
         if (sha !== script.sha)
           throw new BuswayError(
             'REDIS_FAILED',
