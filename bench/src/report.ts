@@ -8,7 +8,9 @@ import type { Summary } from './statistics.js'
 /** All scenarios, a table each: medians, least to greatest in parentheses. */
 export function report(results: Results): string {
   const heading = `${summaryOf(results)}\nMedians of ${results.rounds} rounds (least-greatest).`
-  return [heading, ...compare(results).map((scenario) => scenarioTable(scenario, results))].join('\n\n')
+  return [`${heading}${doubts(results)}`, ...compare(results).map((scenario) => scenarioTable(scenario, results))].join(
+    '\n\n',
+  )
 }
 
 /** One line while a run goes on. */
@@ -22,6 +24,18 @@ export function trialLine({ round, scenario, peer, messages, seconds, metrics }:
 export function summaryOf({ environment: e, peers, bodyBytes }: Results): string {
   const versions = peers.map(({ name, version }) => `${name} ${version}`).join(', ')
   return `${e.date.slice(0, 10)}, ${e.cpus} CPUs (${e.cpu}), node ${e.node.slice(1)}, Redis ${e.redis}, ${versions}, revision ${e.revision}, ${bodyBytes}-byte bodies`
+}
+
+/** Processes that ran already when the run began, above which they take CPU from it. */
+const MOST_LOAD = 0.5
+
+function doubts({ quick, environment }: Results): string {
+  const { loadBefore, cpus } = environment
+  const busy =
+    loadBefore > MOST_LOAD
+      ? `\nThe machine was busy before (load ${loadBefore} on ${cpus} CPUs): others' work is in these figures.`
+      : ''
+  return quick ? `${busy}\nA quick run shows that the bench works; its figures are worth nothing.` : busy
 }
 
 /** Three significant digits, and separators. */

@@ -71,6 +71,15 @@ describe('a run of the bench', () => {
     expect(report(results)).to.match(/messages per second +200 \(100-300\) +20 \(10-40\) +10x \(5-30\)/)
   })
 
+  it('says so when the machine had other work to do, or the run was a quick one', () => {
+    expect(report(results)).not.to.match(/busy|worth nothing/)
+    const { environment } = results
+    expect(report({ ...results, environment: { ...environment, loadBefore: 3 } })).to.include(
+      'busy before (load 3 on 2 CPUs)',
+    )
+    expect(report({ ...results, quick: true })).to.include('worth nothing')
+  })
+
   it('becomes a table in the docs, between the marks and nowhere else', () => {
     expect(figures(results)).to.include('| publish it | messages per second | 200 (100-300) | 20 (10-40) | 10x |')
     expect(replaceBetween('before <s> old <e> after', '<s>', '<e>', 'new')).to.equal('before <s>\n\nnew\n\n<e> after')
