@@ -354,7 +354,9 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     for (const waiting of this.#waiting) waiting.fail(closedError())
     const { unanswered } = await this.#publisher.close(left())
     await this.#dependencies.relayer.close(left())
-    await Promise.all([this.#wakes.close(), this.#runner.close()])
+    // A server that has not answered until now is not waited for much longer.
+    const farewellMs = Math.max(100, Math.min(500, left()))
+    await Promise.all([this.#wakes.close(farewellMs), this.#runner.close(farewellMs)])
     this.#outages.stop()
     this.#state = 'closed'
     return {

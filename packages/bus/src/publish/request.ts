@@ -14,8 +14,8 @@ import type { PreparedMessage } from './message.js'
 import type { Unit } from './unit.js'
 
 /** A request ends with the unit that reaches one of these; a unit is never split. */
-const REQUEST_BATCHES = 16
-const REQUEST_BYTES = 1024 * 1024
+const REQUEST_BATCHES = 4
+const REQUEST_BYTES = 256 * 1024
 
 /** What a topic's requests have in common. */
 export interface Packing {

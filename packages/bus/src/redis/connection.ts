@@ -10,6 +10,7 @@ import { BuswayError } from '../errors/busway-error.js'
 import { RedisFailureError } from '../errors/redis-failure.js'
 import type { RedisAddress } from './address.js'
 import { Link, type RedisArg } from './link.js'
+import { refusal } from './refusal.js'
 
 export interface ConnectionSettings {
   readonly address: RedisAddress
@@ -26,8 +27,6 @@ export interface ConnectionSettings {
 
 const firstDelayMs = 20
 const longestDelayMs = 2_000
-/** How long the server may take to say goodbye. */
-const farewellMs = 500
 
 interface Waiter {
   resolve(): void
@@ -123,7 +122,8 @@ export class Connection {
     this.#link?.destroy(error)
   }
 
-  async close(): Promise<void> {
+  /** Waits at most `farewellMs` for the server to close it too. */
+  async close(farewellMs: number): Promise<void> {
     if (this.#closed) return
     this.#closed = true
     this.#up = false
@@ -142,8 +142,9 @@ export class Connection {
       await prepare(link)
     } catch (error) {
       if (this.#closed) return
-      link.destroy(error as Error)
-      return this.#down(error as Error)
+      const reason = refusal(error, address.text)
+      link.destroy(reason)
+      return this.#down(reason)
     }
     if (this.#closed) return
     const upAt = performance.now()

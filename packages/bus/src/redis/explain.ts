@@ -3,7 +3,7 @@ import { BuswayError } from '../errors/busway-error.js'
 import { isRedisFailure } from '../errors/redis-failure.js'
 import type { RedisAddress } from './address.js'
 import { reasonOf } from './outage-log.js'
-import { refusal } from './server.js'
+import { refusal } from './refusal.js'
 
 /** For a call that had no effect, or whose effect may be repeated. */
 export function explainFailure(error: unknown, { text, advice }: RedisAddress): BuswayError {

@@ -72,7 +72,12 @@ export class Link {
   call(command: string, args: RedisArg[]): Promise<unknown> {
     if (!this.#open || !this.#redis.stream.writable) {
       this.#open = false
-      return Promise.reject(new RedisFailureError('unsent', 'The connection is down', { cause: this.#ended }))
+      const cause = this.#ended ?? this.#cause
+      return Promise.reject(
+        new RedisFailureError('unsent', `The connection is down${cause === undefined ? '' : ` (${cause.message})`}`, {
+          cause,
+        }),
+      )
     }
     this.#inFlight++
     return this.#redis.callBuffer(command, args).then(this.#answered, this.#failed)

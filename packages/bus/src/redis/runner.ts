@@ -15,7 +15,7 @@ import { Connection } from './connection.js'
 import { explainFailure } from './explain.js'
 import type { Link, RedisArg } from './link.js'
 import { type PluginLua, Scripts } from './scripts.js'
-import { inspectServer, refusal } from './server.js'
+import { inspectServer } from './server.js'
 
 export interface RunnerSettings {
   readonly address: RedisAddress
@@ -218,24 +218,19 @@ export class Runner implements ScriptRunner {
     this.#connection.start()
   }
 
-  close(): Promise<void> {
-    return this.#connection.close()
+  close(farewellMs: number): Promise<void> {
+    return this.#connection.close(farewellMs)
   }
 
   async #prepare(link: Link): Promise<void> {
-    const address = this.address.text
-    try {
-      const facts = await inspectServer(link, address)
-      if (facts.warning !== undefined && facts.warning !== this.#warned) this.#settings.onWarning(facts.warning)
-      this.#warned = facts.warning
-      this.#scripts.compose(facts.version)
-      const asked = link.call('TIME', [])
-      await this.#scripts.load(link)
-      const [seconds, micros] = (await asked) as [Buffer, Buffer]
-      this.#clock.learn(Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000))
-    } catch (error) {
-      throw refusal(error, address)
-    }
+    const facts = await inspectServer(link, this.address.text)
+    if (facts.warning !== undefined && facts.warning !== this.#warned) this.#settings.onWarning(facts.warning)
+    this.#warned = facts.warning
+    this.#scripts.compose(facts.version)
+    const asked = link.call('TIME', [])
+    await this.#scripts.load(link)
+    const [seconds, micros] = (await asked) as [Buffer, Buffer]
+    this.#clock.learn(Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000))
   }
 }
 

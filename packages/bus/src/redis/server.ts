@@ -2,6 +2,7 @@
 import { BuswayError } from '../errors/busway-error.js'
 import { isRedisFailure } from '../errors/redis-failure.js'
 import type { Link } from './link.js'
+import { notRedis } from './refusal.js'
 
 export interface ServerFacts {
   /** As INFO tells it, such as `7.0.15`. */
@@ -23,7 +24,7 @@ export async function inspectServer(link: Link, address: string): Promise<Server
         warning: `Redis at ${address} does not permit INFO, so its version and eviction policy cannot be checked. Permit it to this user: ACL SETUSER <user> +info`,
       }
     }
-    throw refusal(error, address)
+    throw error
   }
   const info = parseInfo(String(raw))
   const version = info.get('redis_version')
@@ -73,41 +74,3 @@ function parseInfo(text: string): Map<string, string> {
   }
   return info
 }
-
-/** What a failed connection or preparation means to the user. Errors of the network are left as they are: trying again may help. */
-export function refusal(error: unknown, address: string): Error {
-  if (!(error instanceof Error)) return new Error(String(error))
-  const { message } = error
-  const code = isRedisFailure(error) ? error.reply : undefined
-  if (code === 'NOAUTH' || /\bNOAUTH\b/.test(message)) {
-    return new BuswayError(
-      'REDIS_REFUSED',
-      `Redis at ${address} needs a password. Put it into the address, redis://:password@host:port, or into the option redis: { username, password }.`,
-      { cause: error },
-    )
-  }
-  if (/WRONGPASS|invalid password|invalid username-password/i.test(message)) {
-    return new BuswayError(
-      'REDIS_REFUSED',
-      `Redis at ${address} does not accept this user and password. Correct them in the address or the option redis.`,
-      { cause: error },
-    )
-  }
-  if (code === 'NOPERM' || /^NOPERM\b/.test(message)) {
-    return new BuswayError(
-      'REDIS_REFUSED',
-      `Redis at ${address} does not permit this user what the bus needs (${message}). Permit it with ACL SETUSER: the namespace's keys and channels, +@all -@dangerous +info.`,
-      { cause: error },
-    )
-  }
-  if (/unknown command/i.test(message)) return notRedis(address, error)
-  if (/protocol error|unknown (?:RESP )?type|Please report this/i.test(message)) return notRedis(address, error)
-  return error
-}
-
-const notRedis = (address: string, cause: unknown): BuswayError =>
-  new BuswayError(
-    'REDIS_FAILED',
-    `What answers at ${address} is not Redis, or not one that Busway can use. Check the address.`,
-    { cause },
-  )

@@ -5,7 +5,6 @@ import { randomId } from '../wire/ids.js'
 import type { RedisAddress } from './address.js'
 import { Connection } from './connection.js'
 import type { Link } from './link.js'
-import { refusal } from './server.js'
 
 export interface WakesSettings {
   readonly address: RedisAddress
@@ -80,9 +79,9 @@ export class WakeSubscriber implements Wakes {
     return () => this.#back.delete(listener)
   }
 
-  close(): Promise<void> {
+  close(farewellMs: number): Promise<void> {
     clearInterval(this.#pings)
-    return this.#connection.close()
+    return this.#connection.close(farewellMs)
   }
 
   /** Until the link that is up is subscribed, by this or by its own preparation. */
@@ -114,16 +113,12 @@ export class WakeSubscriber implements Wakes {
       const channel = this.#channels.get(name)
       if (channel !== undefined) for (const listener of channel.listeners) listener(payload)
     })
-    try {
-      await link.call('PING', [])
-      const channels = [...this.#channels]
-      for (let i = 0; i < channels.length; i += chunk) {
-        const some = channels.slice(i, i + chunk)
-        await link.subscribe(some.map(([name]) => name))
-        for (const [, channel] of some) channel.link = link
-      }
-    } catch (error) {
-      throw refusal(error, this.#settings.address.text)
+    await link.call('PING', [])
+    const channels = [...this.#channels]
+    for (let i = 0; i < channels.length; i += chunk) {
+      const some = channels.slice(i, i + chunk)
+      await link.subscribe(some.map(([name]) => name))
+      for (const [, channel] of some) channel.link = link
     }
     // Nothing is asked on this socket: without pings a hung one would never be noticed.
     clearInterval(this.#pings)

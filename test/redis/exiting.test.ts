@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { expect } from 'chai'
+import { deadline } from '../support/deadline.js'
+import { world } from '../support/world.js'
+
+/** Runs a program of its own and resolves with its exit code and output. */
+async function run(source: string): Promise<{ code: number | null; output: string }> {
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', source], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  child.stdout.on('data', (chunk) => {
+    output += chunk
+  })
+  try {
+    const [code] = await deadline(once(child, 'exit'), 15_000, () => `the program to exit; it said ${output}`)
+    return { code, output }
+  } finally {
+    child.kill('SIGKILL')
+  }
+}
+
+describe('a program', function () {
+  this.timeout(30_000)
+  const w = world()
+  const bus = (options = '') =>
+    `import { createBus } from '@busway/bus'
+    const bus = createBus({ service: 'once', namespace: '${w.namespace}', redis: '${w.server.url}', logger: false, ${options} })`
+
+  it('that only publishes exits by itself, without close, once its publishes are answered', async () => {
+    const { code, output } = await run(`${bus()}
+      for (let n = 0; n < 3; n++) void bus.publish('orders.paid', n).then(({ status }) => console.log(status))`)
+    expect(code).to.equal(0)
+    expect(output.match(/accepted/g)).to.have.length(3)
+  })
+
+  it('that waits for a publish while Redis is away lives until it knows', async () => {
+    const { code, output } = await run(`${bus("redis: 'redis://127.0.0.1:1', publishTimeout: '1s'")}
+      bus.publish('orders.paid', 1).catch(({ code }) => console.log(code))`)
+    expect(code).to.equal(0)
+    expect(output).to.include('REDIS_UNAVAILABLE')
+  })
+
+  it('that consumes runs until it closes', async () => {
+    const { code, output } = await run(`${bus()}
+      bus.consume('orders.paid', async () => { console.log('got it'); setTimeout(() => bus.close(), 500) })
+      void bus.publish('orders.paid', 1)`)
+    expect(code).to.equal(0)
+    expect(output).to.include('got it')
+  })
+})
