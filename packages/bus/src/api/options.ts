@@ -1,5 +1,5 @@
 import type { Duration } from './duration.js'
-import type { Delivery } from './plugin.js'
+import type { HandleMiddleware } from './middleware.js'
 import type { Adds } from './plugin-types.js'
 
 /** The kernel's options of `publish`. An option that does not exist is refused with `INVALID_OPTIONS`, which names the nearest that does. */
@@ -44,9 +44,6 @@ export interface RetryPolicy {
   /** The part of a delay that is left to chance, 0 to 1, so that what failed together does not return together. Default: 0.5. */
   jitter?: number
 }
-
-/** A middleware around one subscription's handler, innermost; see `Scope.consume('handle')`. */
-export type HandleMiddleware = (delivery: Delivery, next: () => Promise<unknown>) => Promise<unknown>
 
 /** The kernel's options of `consume`. */
 export interface ConsumeOptionsCore {

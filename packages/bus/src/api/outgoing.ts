@@ -1,0 +1,35 @@
+/** Messages on their way out. */
+
+/** A message on its way out. What `enrich` and `encode` change here is what is published. */
+export interface Outgoing {
+  /** A value up to `encode`; a `Uint8Array` is published as it is, anything else as JSON. */
+  body: unknown
+  /** Says what the bytes are once a plugin has encoded them. */
+  contentType: string
+  /** A copy of its own: may be added to. */
+  headers: Record<string, string>
+  /** The options of the publish, the plugins' own among them, already checked. */
+  readonly options: Readonly<Record<string, unknown>>
+  /** Keys, named as in a guard's `keys`, that are deleted when the message ends if their value is its id; wherever and by whatever it ends. */
+  owns?: string[]
+  /** A topic that is told how the message ended, for each group: `Report`. */
+  reportTo?: { topic: string; key?: string }
+}
+
+/** What a topic named by `reportTo` receives as a body, once for each group that ended the message. Its type is `busway.report`. */
+export interface Report {
+  readonly id: string
+  /** Absent where no group had it yet: a waiting message that was replaced. */
+  readonly group?: string
+  readonly outcome: 'done' | 'dead' | 'purged' | 'expired' | 'cancelled' | 'replaced' | 'removed'
+  readonly result?: unknown
+  readonly error?: { readonly name: string; readonly message: string }
+}
+
+/** The messages of one `publish`, `publishBatch` or `ctx.publish`. */
+export interface PublishBatch {
+  readonly topic: string
+  readonly messages: readonly Outgoing[]
+  /** `settle`: a handler's `ctx.publish`, sent with its settle; its receipts are only promises of it. */
+  readonly via: 'publish' | 'settle' | 'outbox'
+}
