@@ -20,11 +20,7 @@ end
 
 function lib.leave(group, session, state)
   call('ZREM', group.G .. 'waiting', session.id)
-  if state.timer == session.id then
-    call('HDEL', group.state, 'timer', 'timerAt')
-    return true
-  end
-  return false
+  if state.timer == session.id then call('HDEL', group.state, 'timer', 'timerAt') end
 end
 
 -- Whether this waiting session is to come back at `due`: unless another that still waits does so as early.
