@@ -1,7 +1,7 @@
 -- Publish guards: who is let in. Within one caller's unit every check runs before anything is accepted; units follow one another, so a later
 -- one sees what an earlier one applied.
 -- The batches themselves are written when all units have had their turn. Nothing can refuse them then: Redis was asked for memory before.
--- Needs: call, time, counts, range, envelope, groups, wake, ready, outbox, finish, enqueue, guards.
+-- Needs: call, time, counts, range, envelope, groups, wake, ready, finish, enqueue, guards.
 
 local publishGuards = {
   --@guards publish

@@ -1,4 +1,4 @@
--- Batches as they arrive in arguments. Needs: time, envelope.
+-- Batches as they arrive in arguments. Needs: time.
 
 --@include lib/envelope
 

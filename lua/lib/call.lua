@@ -1,5 +1,7 @@
 -- What every script begins with: where the topic's keys are, and calls with as many arguments as a list has.
 -- A topic's keys begin with P; KEYS[1] is its `meta`.
+-- A file of lib includes the functions that it calls; what holds state while a script runs (time, counts, groups, author, finish, guard-errors) is
+-- included by the script itself, first, so that there is one of each. Those are the files that a header `Needs`.
 
 -- The shared functions are fields of one table: a function that captures many locals is slow to make, and all are made anew at every call.
 local lib = {}

@@ -1,6 +1,6 @@
 -- What follows a message and not a client, honoured on every end, in every process: `owns`, keys deleted if they still name this message,
 -- once every group has ended it; `reportTo`, a message that tells each group's outcome. Kept in the hash `follows`: batch -> its properties.
--- Included where a message has them. Needs: call, range, envelope, groups, outbox.
+-- Included where a message has them. Needs: call, counts, range, groups, author.
 
 --@include lib/envelope
 --@include lib/outbox

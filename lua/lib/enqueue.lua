@@ -1,6 +1,6 @@
 -- Accepting batches: a plan collects what a script accepts, `enqueue` writes it with variadic commands, so five batches cost what one costs.
 -- A batch is { value, total, id = batch id, own = own id or nil, due = moment or nil, front }.
--- Needs: call, time, counts, range, envelope, groups, wake, ready.
+-- Needs: call, time, counts, range, groups, wake.
 
 --@include lib/ready
 --@include lib/envelope

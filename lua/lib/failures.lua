@@ -1,5 +1,5 @@
 -- What is known of messages that failed: `<attempts> <crashes> <reason or -> <error JSON>`, and where they go for good.
--- Needs: call, time, counts, range, envelope, groups, outbox.
+-- Needs: call, time, counts, range, groups.
 
 function lib.failureOf(group, id)
   local record = call('HGET', group.G .. 'failures', id)

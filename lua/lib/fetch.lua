@@ -1,5 +1,5 @@
 -- Taking work. What ordering keys and priorities add to the choice of what is next belongs into `takeReady`.
--- Needs: call, counts, range, envelope, slice.
+-- Needs: call, counts, range.
 
 local MOST_MESSAGES, MOST_RANGES, PAGE = 1000, 64, 8
 

@@ -1,5 +1,5 @@
 -- Leases: number -> range. What of a range is finished is told by the batch's marks; the lease goes when all of it is.
--- Needs: call, counts, range, finish, ready, rehome.
+-- Needs: call, counts, range, finish.
 
 -- `5,6:3:2` -> list of { lease, from or nil, count or nil }
 function lib.parseParts(text)

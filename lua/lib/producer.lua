@@ -11,8 +11,8 @@ function lib.flatOutcomes(outcomes)
   return flat
 end
 
--- Answers why the request may not run, with the reply to give, or nil and the last number's record. A repeated request writes its producer's entry again,
--- so that a WAIT after it waits for something.
+-- Answers the reply to give if the request may not run, else nil and the last number's record. A repeated request writes its producer's entry
+-- again, so that a WAIT after it waits for something.
 function lib.notItsTurn(session, number)
   local key = P .. 'p:' .. session
   local record = call('GET', key)

@@ -1,5 +1,5 @@
 -- What was put off and is due becomes ready. Thousands that are due at one moment are promoted in steps.
--- Needs: call, time, counts, range, groups, ready.
+-- Needs: call, time, counts, range, groups.
 
 --@include lib/ready
 

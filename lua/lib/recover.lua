@@ -2,7 +2,7 @@
 -- nothing any more. Then its leases are released from the last to the first, so that the head of `ready` ends in their order, a bounded
 -- number at a call; whoever comes next goes on.
 -- The messages that were probably running, the first `concurrency` in lease order, count an attempt and a crash.
--- Needs: call, time, counts, range, finish, ready, rehome, failures, session.
+-- Needs: call, time, counts, range, finish, session.
 
 --@include lib/ready
 --@include lib/unfinished-parts

@@ -1,5 +1,5 @@
 -- One bad message does not pin the others of its batch: before it is retried, buried or suspected it is cut out and stored as a batch of one
--- under its id, and the counts move with it, each group for itself. Needs: call, range, envelope, slice, finish.
+-- under its id, and the counts move with it, each group for itself. Needs: call, range, finish.
 
 --@include lib/slice
 

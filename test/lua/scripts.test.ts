@@ -5,6 +5,7 @@ import {
   advance,
   advancePublishing,
   type ComposeOptions,
+  compose,
   deadLetters,
   declare,
   type GuardLua,
@@ -20,6 +21,7 @@ import {
   relay,
   removeGroup,
   type Settle,
+  scriptNames,
   stats,
 } from '@busway/lua'
 import { expect } from 'chai'
@@ -100,6 +102,24 @@ describe('the scripts', () => {
     subscriber.disconnect()
     return heard.filter((payload) => payload !== 'end')
   }
+
+  describe('every script', () => {
+    it('has each function that it calls', () => {
+      for (const name of scriptNames) {
+        const { text } = compose({ redisVersion: '7.0.0' }).get(name)
+        const defined = new Set([...text.matchAll(/function lib\.(\w+)/g)].map(([, each]) => each))
+        const missing = [...text.matchAll(/lib\.(\w+)\(/g)].map(([, each]) => each).filter((each) => !defined.has(each))
+        expect(missing, name).to.deep.equal([])
+      }
+    })
+
+    it('is another script with other guards, if it calls them at all', () => {
+      const plain = compose({ redisVersion: '7.0.0' })
+      const guarded = compose({ redisVersion: '7.0.0', guards: { fetch: [{ name: 'g', keys: [], lua: 'return {}' }] } })
+      expect(guarded.get('advance').sha).to.not.equal(plain.get('advance').sha)
+      expect(guarded.get('publish').sha).to.equal(plain.get('publish').sha)
+    })
+  })
 
   describe('a range that is divided', () => {
     it('is sent as a batch of its own messages, with their expiry', async () => {
