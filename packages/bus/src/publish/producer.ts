@@ -234,13 +234,14 @@ export class Producer {
     if (verdict.rolledBack) this.#settings.onRollback()
     if (verdict.newSession) this.#isOpen = false
     this.#mustHeal = false
+    // Even if nothing is sent again: what was refused took no number, and the next request must not leave a gap that nothing would close.
+    if (verdict.renumber || verdict.newSession) this.#renumber()
     if (this.#requests.length === 0 && (this.#queue.isEmpty || this.#isOpen)) return true
 
     const failure = verdict.wait
     if (failure !== undefined) await this.#waitOut(failure.reply)
     if (!(await this.#reach())) return false
     if (!this.#isOpen && !(await this.#open())) return false
-    if (verdict.renumber || verdict.newSession) this.#renumber()
     for (const request of this.#requests) if (!request.isAbandoned) this.#send(request)
     return true
   }
