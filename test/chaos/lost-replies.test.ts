@@ -21,7 +21,7 @@ describe('a connection that drops', function () {
       await consumer.consume('orders.paid', ({ body }) => received.add(body as number), { concurrency: 1 }).ready
       await publisher.publish('orders.paid', 0)
       let n = 1
-      for (const _ of numbers(10)) {
+      for (const _ of numbers(5)) {
         const dropped = proxy[fault]()
         const receipts = numbers(30).map(() => publisher.publish('orders.paid', n++))
         await dropped
@@ -61,7 +61,7 @@ describe('a connection that drops', function () {
         async ({ body }, context) => {
           await context.publish('invoices.wanted', body)
           // The next script that this connection carries has the settle of this message or of one just before.
-          if ((body as number) % 40 === 20) drops.push(proxy[fault]())
+          if ((body as number) % 80 === 40) drops.push(proxy[fault]())
           runs.add(body as number)
         },
         { concurrency: 4, lease: '20s' },

@@ -81,17 +81,22 @@ describe('an outage', function () {
   it('longer than publishTimeout rejects with what is known', async () => {
     const proxy = await w.proxy()
     const publisher = w.bus({ redis: proxy.url, publishTimeout: 400 })
+    const states = new Received<string>()
+    publisher.on('connection', ({ state }) => states.add(state))
     await publisher.publish('orders.paid', 0)
     const code = ({ code }: { code?: string }) => code
     await proxy.down()
+    await states.first((state) => state === 'down')
     const unsent = await publisher.publish('orders.paid', 1).then(() => 'published', code)
     expect(unsent).to.equal('REDIS_UNAVAILABLE')
     await proxy.up()
+    await states.until((seen) => seen.at(-1) === 'up', 'the connection to be back')
     await publisher.publish('orders.paid', 2)
     proxy.dropReplies()
     const unknown = await publisher.publish('orders.paid', 3).then(() => 'published', code)
     expect(unknown).to.equal('PUBLISH_UNKNOWN')
     proxy.heal()
+    await states.until((seen) => seen.filter((state) => state === 'up').length === 3, 'the connection to be back again')
     // A new producer session: what was unknown is not sent again, and nothing waits for it.
     await publisher.publish('orders.paid', 4)
     const received = new Received<number>()

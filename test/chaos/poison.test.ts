@@ -27,6 +27,7 @@ describe('a poison message, which kills each process that runs it', function () 
       while (!over) {
         const worker = await w.worker({ topic: 'orders.paid', behaviour: 'poison', workMs: 20, consume })
         workers.push(worker)
+        if (over) await worker.kill()
         await worker.exited
       }
     }
@@ -57,8 +58,9 @@ describe('a poison message, which kills each process that runs it', function () 
     const started = workers.flatMap((worker) => worker.of('started'))
     const ran = new Set(started.map(({ body }) => (body as { n?: number }).n))
     expect(ran.size).to.equal(innocents + 1)
-    expect(
-      started.filter(({ body }) => (body as { poison?: boolean }).poison).map(({ attempt }) => attempt),
-    ).to.deep.equal(numbers(MAX_CRASHES, 1))
+    // It may have run once more than it was convicted: a crash counts for the first `concurrency` that were not settled, and some of those were done.
+    const poisoned = started.filter(({ body }) => (body as { poison?: boolean }).poison)
+    expect(Math.max(...poisoned.map(({ attempt }) => attempt))).to.equal(MAX_CRASHES)
+    expect(letter?.attempts).to.equal(MAX_CRASHES)
   })
 })

@@ -51,6 +51,8 @@ export interface TopicSnapshot {
   readonly large: Set<string>
   readonly pending: Map<string, number>
   readonly generations: Map<string, string>
+  /** Groups whose removal is under way, with their generation's name. */
+  readonly removing: Map<string, string>
   readonly unclaimed: Range[]
   readonly scheduled: Scored<Sequenced>[]
   /** Batch id -> properties that are honoured when the message ends. */
@@ -118,7 +120,7 @@ export async function readTopic(redis: Redis, namespace: string, topic: string):
 }
 
 export function parseRange(text: string): Range {
-  const match = /^(\d+),(\d+),(\d+),(.+)$/s.exec(text)
+  const match = /^~?(\d+),(\d+),(\d+),(.+)$/s.exec(text)
   if (!match) throw new Error(`not a range: ${text}`)
   return { from: Number(match[1]), count: Number(match[2]), total: Number(match[3]), batch: match[4] as string }
 }
@@ -150,6 +152,7 @@ function interpret(topic: string, prefix: string, keys: RawKey[]): TopicSnapshot
     large: new Set(),
     pending: new Map(),
     generations: new Map(),
+    removing: new Map(),
     unclaimed: [],
     scheduled: [],
     follows: new Map(),
@@ -206,6 +209,7 @@ function readTopicKey(topic: TopicSnapshot, name: string, value: Buffer[]): bool
   else if (name === 'pending') into(topic.pending, Number)
   else if (name === 'follows') into(topic.follows, (raw) => raw)
   else if (name === 'deferred') into(topic.deferred, String)
+  else if (name === 'removing') into(topic.removing, String)
   else if (name === 'groups') into(topic.generations, String)
   else if (name === 'unclaimed') topic.unclaimed.push(...value.map((raw) => parseRange(String(raw))))
   else if (name === 'scheduled') topic.scheduled.push(...scored(value, parseSequenced))

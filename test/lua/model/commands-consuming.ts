@@ -420,6 +420,7 @@ class Close implements Command {
     if (reply.status !== 'ok') throw new Error('a live session was answered lost')
     group.makeReady(back, true)
     session.closing = true
+    session.overdue = false
     if (session.leases.size === 0) group.sessions.delete(session.id)
     await real.check(model)
   }

@@ -1,0 +1,222 @@
+/**
+ * Nothing raises after the first write: an error at any call of Redis up to and including the first write leaves the data as it was. (Lua in Redis has no
+ * rollback, so an error after a write would leave half of it.)
+ */
+import {
+  advance,
+  advancePublishing,
+  close,
+  declare,
+  type GroupRef,
+  open,
+  outboxRead,
+  outboxTrim,
+  pause,
+  publish,
+  purge,
+  redrive,
+  relay,
+  removeGroup,
+  type Script,
+  type Settle,
+  sync,
+} from '@busway/lua'
+import { expect } from 'chai'
+import { privateRedis } from '../support/private-redis.js'
+import { encodeBatch } from './batch.js'
+import { failingAtCall, INJECTED } from './faulty.js'
+import { violations } from './invariants.js'
+import { ScriptDriver } from './script-driver.js'
+import { readRaw, readTopic } from './snapshot.js'
+
+const TOPIC = 'orders'
+const OTHER_TOPIC = 'invoices'
+const HOUR_MS = 3_600_000
+const PLENTY = 1 << 20
+const producer = 'prodAAAA'
+
+describe('an error in a script, at any call up to the first write', function () {
+  this.timeout(60_000)
+  const w = privateRedis()
+  let scripts: ScriptDriver
+  let group: GroupRef
+  let published = 0
+
+  const publishNow = (bodies: readonly unknown[], marks: { delayMs?: number; id?: string; front?: boolean } = {}) => {
+    const batches = [{ value: encodeBatch(bodies), ...marks }]
+    const number = ++published
+    return scripts.run(publish, TOPIC, { session: producer, number, lowestUnanswered: number, batches })
+  }
+  const openSession = (session: string, of = 'a') => {
+    const settings = { leaseMs: HOUR_MS, concurrency: 2, maxCrashes: 2, info: '{}', deadMax: 5, deadKeepMs: HOUR_MS }
+    return scripts.run(open, TOPIC, { group: of, session, ...settings })
+  }
+  const request = (session: string, number: number, more: object = {}) => ({
+    ...{ group, session, epoch: 0, number, want: 4, wantBytes: PLENTY },
+    ...{ acks: [], releases: [], settles: [], renew: false, ...more },
+  })
+
+  /**
+   * A topic in the middle of its work: two groups, batches of many and of one, leases of several sessions, one of them over, what is put off and due, dead
+   * letters beyond their bound, a suspect, an outbox.
+   */
+  beforeEach(async () => {
+    published = 0
+    scripts = new ScriptDriver(w.redis, w.namespace, { redisVersion: w.server.version })
+    await scripts.run(declare, TOPIC, { session: producer })
+    await scripts.run(declare, OTHER_TOPIC, {})
+    await publishNow([1, 2, 3])
+    group = (await openSession('busAAAAA~1')).group
+    await openSession('busBBBBB~1', 'b')
+    await publishNow([4, 5, 6, 7, 8])
+    await publishNow([9], { id: 'own' })
+    for (const n of [10, 11, 12, 13]) await publishNow([n])
+    await publishNow([14, 15], { delayMs: HOUR_MS })
+    const retry = (lease: number, index: number): Settle => ({
+      ...{ lease, index, outcome: 'retry', delayMs: HOUR_MS, counted: true, error: '{}' },
+    })
+    const dead = (lease: number, index: number): Settle => ({
+      lease,
+      index,
+      outcome: 'dead',
+      reason: 'attempts',
+      error: '{}',
+    })
+    const staged = [{ topic: OTHER_TOPIC, batch: { value: encodeBatch(['staged']) } }]
+    await scripts.run(advance, TOPIC, request('busAAAAA~1', 1, { want: 9 }))
+    // Leases: 1 is [1, 2, 3], 2 is [4 .. 8], 3 is [own].
+    await scripts.run(advancePublishing, TOPIC, {
+      ...request('busAAAAA~1', 2, { want: 2 }),
+      settles: [retry(1, 0), dead(1, 2), dead(2, 4), { lease: 3, index: 0, outcome: 'done', staged }],
+    })
+    await openSession('busCCCCC~1')
+    await scripts.run(advance, TOPIC, request('busCCCCC~1', 1, { want: 2 }))
+    await w.redis.zadd(scripts.key(TOPIC, `${group}:sessions`), 1, 'busCCCCC~1')
+    for (const key of ['scheduled', `${group}:retry`]) {
+      const members = await w.redis.zrange(scripts.key(TOPIC, key), 0, -1)
+      for (const member of members) await w.redis.zadd(scripts.key(TOPIC, key), 1, member)
+    }
+    expect(violations(await readTopic(w.redis, w.namespace, TOPIC))).to.deep.equal([])
+  })
+
+  /** Raises at the first call, the second ..., until the script gets through; returns what it was stopped at. */
+  async function injectEverywhere<Q, A>(script: Script<Q, A>, request: Q, topic = TOPIC): Promise<string[]> {
+    const before = await readRaw(w.redis, `${w.namespace}:*`)
+    const stoppedAt: string[] = []
+    for (let k = 1; ; k++) {
+      const outcome = await scripts.run(script, topic, request, failingAtCall(k)).then(
+        () => 'got through',
+        (error) => String(error),
+      )
+      if (outcome === 'got through') break
+      expect(outcome, `call ${k}`).to.contain(INJECTED)
+      expect([...(await readRaw(w.redis, `${w.namespace}:*`))], outcome).to.deep.equal([...before])
+      stoppedAt.push(/injected fault \d+ (\w+)/.exec(outcome)?.[1] as string)
+    }
+    for (const topic of [TOPIC, OTHER_TOPIC])
+      expect(violations(await readTopic(w.redis, w.namespace, topic)), 'after it got through').to.deep.equal([])
+    expect(stoppedAt.length, 'calls before the first write').to.be.greaterThan(0)
+    return stoppedAt
+  }
+
+  describe('of a publish', () => {
+    const cases: Record<string, Parameters<typeof publish.args>[0]['batches']> = {
+      'of one': [{ value: encodeBatch([1]) }],
+      'of a batch': [{ value: encodeBatch([1, 2, 3]) }],
+      'of several batches, ids that exist, delays, at the front': [
+        { value: encodeBatch([1, 2]) },
+        { value: encodeBatch([3]), id: 'own' },
+        { value: encodeBatch([4]), id: 'other' },
+        { value: encodeBatch([5]), delayMs: HOUR_MS },
+        { value: encodeBatch([6]), front: true },
+      ],
+    }
+    for (const [what, batches] of Object.entries(cases)) {
+      it(what, async () => {
+        const number = published + 1
+        await injectEverywhere(publish, { session: producer, number, lowestUnanswered: number, batches })
+      })
+    }
+    it('that is repeated', async () => {
+      const batches = [{ value: encodeBatch([1]) }]
+      await injectEverywhere(publish, { session: producer, number: published, lowestUnanswered: published, batches })
+    })
+  })
+
+  describe('of an advance', () => {
+    const lone = { lease: 4, index: 0 }
+    const one = { lease: 2, index: 1 }
+    const settles: Record<string, Settle> = {
+      retry: { ...one, outcome: 'retry', delayMs: 5, counted: true, error: '{}' },
+      'retry of a message that was alone': { ...lone, outcome: 'retry', delayMs: HOUR_MS, counted: true, error: '{}' },
+      'dead letter': { ...one, outcome: 'dead', reason: 'unrecoverable', error: '{}' },
+      'dead letter of a message that was alone': { ...lone, outcome: 'dead', reason: 'attempts', error: '{}' },
+      result: { ...one, outcome: 'done', result: '1' },
+      'publish to the same topic': {
+        ...one,
+        outcome: 'done',
+        staged: [{ topic: TOPIC, batch: { value: encodeBatch([1]) } }],
+      },
+      'publish to another topic': {
+        ...{ ...one, outcome: 'done' },
+        staged: [{ topic: OTHER_TOPIC, batch: { value: encodeBatch([1, 2]) } }],
+      },
+    }
+    for (const [what, settle] of Object.entries(settles)) {
+      it(`that settles one: ${what}`, () =>
+        injectEverywhere(advancePublishing, request('busAAAAA~1', 3, { settles: [settle] })))
+    }
+    it('that only fetches', () => injectEverywhere(advance, request('busAAAAA~1', 3)))
+    it('that acks, whole and in part', () =>
+      injectEverywhere(advance, request('busAAAAA~1', 3, { acks: [{ lease: 1 }, { lease: 2, from: 1, count: 2 }] })))
+    it('that releases, whole and in part', () =>
+      injectEverywhere(
+        advance,
+        request('busAAAAA~1', 3, { releases: [{ lease: 1 }, { lease: 2, from: 1, count: 1 }] }),
+      ))
+    it('that renews and recovers another session', () =>
+      injectEverywhere(advance, request('busAAAAA~1', 3, { renew: true, want: 0 })))
+    it('that does all of it', () =>
+      injectEverywhere(
+        advancePublishing,
+        request('busAAAAA~1', 3, {
+          acks: [{ lease: 1 }],
+          releases: [{ lease: 4 }],
+          settles: Object.values(settles)
+            .filter(({ lease }) => lease === 2)
+            .slice(0, 1),
+          renew: true,
+        }),
+      ))
+  })
+
+  it('of an open, which recovers', () =>
+    injectEverywhere(open, {
+      ...{ group: 'a', session: 'busDDDDD~1', leaseMs: HOUR_MS, concurrency: 1, maxCrashes: 3, info: '{}' },
+      ...{ deadMax: 5, deadKeepMs: HOUR_MS },
+    }))
+  it('of an open, which makes its group', () =>
+    injectEverywhere(open, {
+      ...{ group: 'c', session: 'busDDDDD~1', leaseMs: HOUR_MS, concurrency: 1, maxCrashes: 3, info: '{}' },
+      ...{ deadMax: 5, deadKeepMs: HOUR_MS },
+    }))
+  it('of a sync', () => injectEverywhere(sync, { group, session: 'busAAAAA~1', epoch: 1, known: [2] }))
+  it('of a close', () =>
+    injectEverywhere(close, { group, session: 'busAAAAA~1', running: [{ lease: 2, from: 2, count: 1 }] }))
+  it('of a redrive by ids', async () => {
+    const ids = await w.redis.zrange(scripts.key(TOPIC, `${group}:dead`), 0, -1)
+    await injectEverywhere(redrive, { group: 'a', ids, limit: 10 })
+  })
+  it('of a redrive of all', () =>
+    injectEverywhere(redrive, { group: 'a', untilMs: Number.MAX_SAFE_INTEGER, limit: 10 }))
+  for (const what of ['waiting', 'dead'] as const)
+    it(`of a purge: ${what}`, () => injectEverywhere(purge, { group: 'a', what, limit: 10, producer: 'purgeAAA' }))
+  it('of the removal of a group', () => injectEverywhere(removeGroup, { group: 'b', limit: 10, producer: 'removeAA' }))
+  it('of a pause', () => injectEverywhere(pause, { group: 'a', paused: true }))
+  it('of a relay, and of the trim after it', async () => {
+    const { entries } = await scripts.run(outboxRead, TOPIC, { limit: 10 })
+    expect(entries).to.have.length(1)
+    await injectEverywhere(relay, { entries: entries.map(({ entry }) => entry) }, OTHER_TOPIC)
+    await injectEverywhere(outboxTrim, { destination: OTHER_TOPIC, tags: entries.map(({ tag }) => tag) })
+  })
+})
