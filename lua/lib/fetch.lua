@@ -40,9 +40,9 @@ function lib.takeReady(group, want, wantBytes)
       ranges[i] = range
       range.text = text
       if range.count > room then
-        remainder = lib.rangeText(range.batch, range.total, range.from + room, range.count - room)
+        remainder = lib.rangeText(range.batch, range.total, range.from + room, range.count - room, range.again)
         range.count = room
-        range.text = lib.rangeText(range.batch, range.total, range.from, room)
+        range.text = lib.rangeText(range.batch, range.total, range.from, room, range.again)
       end
       room = room - range.count
     end

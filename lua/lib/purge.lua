@@ -19,7 +19,7 @@ function lib.purgeList(group, list, limit, outcome, untilMs)
     local time = untilMs and lib.batchTime(range)
     if time and time > untilMs then break end
     if range.count > room then
-      remainder = lib.rangeText(range.batch, range.total, range.from + room, range.count - room)
+      remainder = lib.rangeText(range.batch, range.total, range.from + room, range.count - room, range.again)
       range.count = room
     else
       taken = taken + 1

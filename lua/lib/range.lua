@@ -1,18 +1,20 @@
 -- Ranges: `<from>,<count>,<total>,<batch>`, messages of one batch. In sorted sets 14 digits precede them: the topic's sequence, so that
--- members of equal score keep the order in which they were added.
+-- members of equal score keep the order in which they were added. A `~` before it says that its messages may have been run before: a session
+-- that held them is gone, or they were dead.
 
 function lib.parseRange(text)
-  local from, count_, total, batch = string.match(text, '^(%d+),(%d+),(%d+),(.*)$')
-  return { from = tonumber(from), count = tonumber(count_), total = tonumber(total), batch = batch }
+  local again, from, count_, total, batch = string.match(text, '^(~?)(%d+),(%d+),(%d+),(.*)$')
+  return { from = tonumber(from), count = tonumber(count_), total = tonumber(total), batch = batch, again = again }
 end
 
-function lib.rangeText(batch, total, from, count_)
-  return from .. ',' .. count_ .. ',' .. total .. ',' .. batch
+-- `again` of a range that it is a part of; '~' where it begins.
+function lib.rangeText(batch, total, from, count_, again)
+  return (again or '') .. from .. ',' .. count_ .. ',' .. total .. ',' .. batch
 end
 
 -- A batch of one: a lone message, one with an own id, or one that was rehomed.
-function lib.loneRange(batch)
-  return '0,1,1,' .. batch
+function lib.loneRange(batch, again)
+  return (again or '') .. '0,1,1,' .. batch
 end
 
 function lib.messageId(batch, total, index)

@@ -76,7 +76,7 @@ function lib.releaseLease(group, told, lease, released)
     local from, n = parts[i][1], parts[i][2]
     local spare = math.min(unstarted, n)
     if spare > 0 then
-      released.ready[#released.ready + 1] = lib.rangeText(range.batch, range.total, from + n - spare, spare)
+      released.ready[#released.ready + 1] = lib.rangeText(range.batch, range.total, from + n - spare, spare, '~')
       released.count = released.count + spare
       unstarted = unstarted - spare
     end

@@ -34,7 +34,7 @@ end
 
 lib.callWith('HDEL', group.G .. 'failures', ids)
 local ranges = {}
-for i, id in ipairs(ids) do ranges[i] = lib.loneRange(id) end
+for i, id in ipairs(ids) do ranges[i] = lib.loneRange(id, '~') end
 lib.count(group.state, 'dead', -#ids)
 lib.makeReady(group, ranges, #ids, true)
 lib.writeCounts()

@@ -101,9 +101,11 @@ export function guardKeys(keys: GuardKeys | undefined): string {
 export const guardErrors = (raw: unknown): GuardError[] =>
   pairs(raw, (guard, error) => ({ guard: text(guard), error: text(error) }))
 
-/** `<from>,<count>,<total>,<batch>`, see docs/wire-format.md. */
-export function range(raw: unknown): { from: number; count: number; total: number; batch: string } {
-  const value = text(raw)
+/** `<from>,<count>,<total>,<batch>`, after a `~` if it may have been run before; see docs/wire-format.md. */
+export function range(raw: unknown): { from: number; count: number; total: number; batch: string; again: boolean } {
+  const whole = text(raw)
+  const again = whole.startsWith('~')
+  const value = again ? whole.slice(1) : whole
   const first = value.indexOf(',')
   const second = value.indexOf(',', first + 1)
   const third = value.indexOf(',', second + 1)
@@ -113,6 +115,7 @@ export function range(raw: unknown): { from: number; count: number; total: numbe
     count: Number(value.slice(first + 1, second)),
     total: Number(value.slice(second + 1, third)),
     batch: value.slice(third + 1),
+    again,
   }
 }
 

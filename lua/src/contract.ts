@@ -175,6 +175,8 @@ export interface FetchedRange {
   count: number
   /** Of the whole batch. */
   total: number
+  /** It may have been run before: a session that held it is gone, or it was a dead letter. */
+  again: boolean
   /** A slice in the wire format with `count` messages; null if Redis has lost it. */
   value: Buffer | null
   /** Of a message that failed before (then count is 1). */

@@ -18,6 +18,7 @@ import {
   pause,
   publish,
   purge,
+  redrive,
   relay,
   removeGroup,
   type Settle,
@@ -61,7 +62,7 @@ describe('the scripts', () => {
       batches,
       ...more,
     })
-  const enter = async (session: string, group = 'g', more: { leaseMs?: number; deadMax?: number } = {}) => {
+  const enter = async (session: string, group = 'g', more: { leaseMs?: number; concurrency?: number; deadMax?: number } = {}) => {
     const settings = { leaseMs: 60_000, concurrency: 2, maxCrashes: 3, info: '{}', deadMax: 100, deadKeepMs: 1e9 }
     return (await scripts.run(open, TOPIC, { group, session, ...settings, ...more })).group
   }
@@ -330,6 +331,30 @@ describe('the scripts', () => {
       const values = [...first.items, ...rest.items].flatMap(({ value }) => decodeBodies(value))
       expect(values).to.deep.equal([3, 4, 5])
       expect(rest.cursor).to.equal(undefined)
+    })
+  })
+
+  describe('a message that may have been run before', () => {
+    it('says so: what a session that is gone had held, however it is divided, and a redriven dead letter', async () => {
+      await enter('busAAAAA~1', 'g', { concurrency: 1 })
+      await put([{ value: encodeBatch([1, 2, 3, 4, 5]) }])
+      await go('busAAAAA~1')
+      await place.redis.zadd(`${place.namespace}:{${TOPIC}}:g@1:sessions`, 1, 'busAAAAA~1')
+      await enter('busAAAAA~2', 'g')
+      // The first was probably running: it comes alone, with its crash. Then the rest, in two parts.
+      const suspect = await go('busAAAAA~2', { want: 2 })
+      const dead = { lease: suspect.lastLease, index: 0, outcome: 'dead', reason: 'attempts', error: '{}' } as const
+      const part = await go('busAAAAA~2', { settles: [dead], want: 2 })
+      const rest = await go('busAAAAA~2', { want: 2 })
+      expect(suspect.ranges.map(({ failure }) => failure?.crashes)).to.deep.equal([1])
+      expect([...part.ranges, ...rest.ranges].map(({ from, count, again }) => [from, count, again])).to.deep.equal([
+        [1, 2, true],
+        [3, 2, true],
+      ])
+      await scripts.run(redrive, TOPIC, { group: 'g', limit: 10 })
+      await put([{ value: encodeBatch([6]) }])
+      const { ranges } = await go('busAAAAA~2')
+      expect(ranges.map(({ again }) => again)).to.deep.equal([true, false])
     })
   })
 

@@ -27,7 +27,7 @@ export interface MessageOf<N extends string, Body> {
   readonly contentType: string
   /** Which attempt of this group this is, from 1. */
   readonly attempt: number
-  /** It was handed out before, so its effects may be there already. */
+  /** It may have been run before (an earlier attempt, a consumer that is gone, a redriven dead letter), so its effects may be there already. */
   readonly redelivered: boolean
 }
 

@@ -35,6 +35,8 @@ export class HeldRange {
   /** Position of the first message in its batch; positions here count from there. */
   readonly from: number
   readonly count: number
+  /** It may have been run before, by another session or for another redrive. */
+  readonly again: boolean
   readonly failure: { readonly attempts: number; readonly crashes: number } | undefined
   readonly held: Held
   readonly progress: Uint8Array
@@ -55,6 +57,7 @@ export class HeldRange {
     this.batch = fetched.batch
     this.from = fetched.from
     this.count = fetched.count
+    this.again = fetched.again
     this.failure = fetched.failure
     this.held = held
     this.#value = fetched.value

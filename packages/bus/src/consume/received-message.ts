@@ -55,7 +55,7 @@ export class ReceivedMessage implements Message {
   }
 
   get redelivered(): boolean {
-    return this.#range.held.redelivered || this.#range.failure !== undefined
+    return this.#range.held.redelivered || this.#range.again || this.#range.failure !== undefined
   }
 
   /** Fields that are getters would not show otherwise. */
