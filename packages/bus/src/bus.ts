@@ -229,17 +229,12 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
 
   async #startOnce(): Promise<void> {
     this.#state = 'starting'
-    try {
-      this.#plugins.compose()
-      this.#runner.start()
-      // Plugins' ready functions use Redis; a bus without plugins need not wait for it before it takes publishes.
-      if (this.#pluginCount > 0) {
-        await this.#runner.usable()
-        await this.#plugins.start(this.#runner)
-      } else await this.#plugins.start(this.#runner)
-    } catch (error) {
-      for (const waiting of this.#waiting) waiting.fail(error)
-      throw error
+    this.#plugins.compose()
+    this.#runner.start()
+    // Plugins' ready functions use Redis; without any the bus takes publishes at once and keeps them until Redis is there.
+    if (this.#pluginCount > 0) {
+      await this.#runner.usable()
+      await this.#plugins.start(this.#runner)
     }
     if (this.#state !== 'starting') throw closedError()
     this.#state = 'started'
@@ -271,6 +266,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
   #whenLive<T>(call: () => Promise<T>): Promise<T> {
     try {
       this.#checkPublishing()
+      this.#start().catch(() => undefined)
       if (this.#isLive || this.#plugins.insideReady()) return call()
     } catch (error) {
       return Promise.reject(error)
@@ -301,6 +297,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
         this.#settings.publishTimeoutMs,
       )
       this.#waiting.add(waiting)
+      this.#start().catch(waiting.fail)
       // Or has failed already, and will not run what waits.
       this.#start().catch(waiting.fail)
     })

@@ -56,6 +56,8 @@ export class Producer {
   #isScheduled = false
   #isBusy = false
   #tries = 0
+  /** Ends a wait for Redis: something is to be looked at again. */
+  #giveUp: AbortController | undefined
   #timer: NodeJS.Timeout | undefined
   #idle: (() => void)[] = []
 
@@ -77,7 +79,7 @@ export class Producer {
   get unanswered(): number {
     let count = 0
     for (const request of this.#requests) if (!request.isAbandoned) count += request.messages
-    return count + this.#queue.messages
+    return count + this.#queue.unsettled
   }
 
   enqueue(messages: readonly PreparedMessage[], signal: AbortSignal | undefined): Promise<Receipt[]> {
@@ -92,8 +94,11 @@ export class Producer {
 
   /** What is not in a request yet is never sent. */
   #takeBack(unit: Unit, signal: AbortSignal): void {
-    const aborted = (): void =>
+    const aborted = (): void => {
       unit.refuse(unit.isTaken ? this.#unknown({ failure: undefined }, 'until it was aborted') : signal.reason)
+      // Perhaps nobody waits any more.
+      this.#giveUp?.abort()
+    }
     unit.onSettled = () => signal.removeEventListener('abort', aborted)
     if (signal.aborted) aborted()
     else signal.addEventListener('abort', aborted, { once: true })
@@ -263,6 +268,7 @@ export class Producer {
     if (this.#requests.length === 0 && this.#queue.isEmpty) return false
     // Not longer than the oldest waits, whoever that is; a server that answers and cannot be used is told at once.
     const giveUp = new AbortController()
+    this.#giveUp = giveUp
     const oldest = this.#oldest() ?? performance.now()
     const timer = setTimeout(() => giveUp.abort(), Math.max(1, oldest + timeoutMs - performance.now()))
     const leave = runner.on('down', () => {

@@ -11,6 +11,16 @@ export class UnitQueue {
     return this.#head === this.#units.length
   }
 
+  /** Messages that still wait; the rest was taken back by its callers. */
+  get unsettled(): number {
+    let count = 0
+    for (let i = this.#head; i < this.#units.length; i++) {
+      const unit = this.#units[i] as Unit
+      if (!unit.isSettled) count += unit.messages.length
+    }
+    return count
+  }
+
   push(unit: Unit): void {
     this.#units.push(unit)
     this.messages += unit.messages.length

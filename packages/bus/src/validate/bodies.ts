@@ -90,7 +90,8 @@ function findWithin(value: object, path: string, above: readonly object[]): Foun
   const toJson = (value as { toJSON?: unknown }).toJSON
   if (typeof toJson === 'function') {
     try {
-      return find(toJson.call(value, ''), path, above)
+      // In the place of the body itself undefined is nothing to publish.
+      return find(toJson.call(value, ''), path, above.length === 1 ? [] : above)
     } catch {
       return { path, what: 'a value whose toJSON fails' }
     }
