@@ -16,6 +16,7 @@ import type { AnyHandler } from '../seams.js'
 import { JSON_TYPE } from '../wire/index.js'
 import type { Backlog } from './backlog.js'
 import { decodeBody, decodeWith } from './body-decoder.js'
+import type { Caution } from './caution.js'
 import { toError } from './error-record.js'
 import { HandlerContext } from './handler-context.js'
 import type { HeldRange } from './held-range.js'
@@ -30,6 +31,8 @@ import { Verdicts } from './verdicts.js'
 
 /** How long handlers may follow one another without a turn of the event loop. */
 const SLICE_MS = 2
+/** Runs from this length on let settles go before the next message starts. */
+const PAUSING_MS = 1
 
 export interface ProcessorHost {
   /** A run ended. Called for each, so it is cheap. */
@@ -52,6 +55,7 @@ export class Processor {
   readonly #invoke: (run: Run) => unknown
   readonly #backlog: Backlog
   readonly #pace: HandlerPace
+  readonly #caution: Caution
   readonly #host: ProcessorHost
   readonly #verdicts: Verdicts
   readonly #watch: RunWatch
@@ -67,12 +71,13 @@ export class Processor {
     subject: RunSubject,
     settings: ConsumeSettings,
     handler: AnyHandler,
-    parts: { backlog: Backlog; pace: HandlerPace; host: ProcessorHost },
+    parts: { backlog: Backlog; pace: HandlerPace; caution: Caution; host: ProcessorHost },
   ) {
     this.#subject = subject
     this.#settings = settings
     this.#backlog = parts.backlog
     this.#pace = parts.pace
+    this.#caution = parts.caution
     this.#host = parts.host
     this.#invoke = invocation(subject, settings, handler)
     this.#verdicts = new Verdicts(subject, settings.retry)
@@ -164,7 +169,10 @@ export class Processor {
       }
       // Its slot is another's by now, and its outcome is told.
       if (run.isAbandoned) return
-      this.#ended(run, slot, result, staged, failure, waited)
+      const runMs = this.#ended(run, slot, result, staged, failure, waited)
+      // What ended in this turn is settled before the next starts: should that one kill the process, these are not taken for running. Where handlers
+      // take no time it would cost more than they do.
+      if (waited && runMs >= PAUSING_MS) break
     }
     this.#freeSlots.push(slot)
   }
@@ -176,6 +184,10 @@ export class Processor {
       if (first === undefined || this.#isStopped || this.#soloRuns) return undefined
       if (first.held.solo && this.running > 0) return undefined
       const nowMs = performance.now()
+      if (this.#caution.isOn(nowMs)) {
+        const atRisk = this.running + first.held.settler.unconfirmedEnds
+        if (atRisk >= this.#settings.concurrency) return undefined
+      }
       if (!this.#hasTime(nowMs)) return undefined
 
       const range = this.#backlog.take() as HeldRange
@@ -234,7 +246,7 @@ export class Processor {
     staged: readonly StagedPublish[] | undefined,
     failure: Failure | undefined,
     waited: boolean,
-  ): void {
+  ): number {
     const runMs = performance.now() - run.startedMs
     run.end()
     this.#leave(run, slot)
@@ -252,6 +264,7 @@ export class Processor {
     else if (failure.at === 'decode') this.#verdicts.undecodable(run, failure.error, runMs)
     else this.#verdicts.failed(run, failure.error, runMs)
     this.#host.progressed()
+    return runMs
   }
 
   #leave(run: Run, slot: number): void {

@@ -79,6 +79,10 @@ export interface SessionOwner {
   received(ranges: readonly HeldRange[], times: Times): void
   confirmed(ended: Ended, times: Times): void
   recovered(recovered: Recovered): void
+  /** A reply was taken: what it confirmed may let others start. */
+  answered(): void
+  /** A process of the group died, and a message may be the cause. */
+  crashSeen(): void
   /** The outbox has entries. */
   outbox(): void
 }
@@ -286,6 +290,7 @@ export class ConsumerSession {
     this.#runsDry = reply.drain || reply.solo || (this.#runsDry && this.settler.unconfirmed > 0)
     // Work that is there and was not given (a paused group, another's suspect): asked for again in a while, if no wake comes before.
     const wasLeft = entry.want > 0 && fetched === 0 && reply.more && !reply.paused
+    if (reply.solo || reply.drain) owner.crashSeen()
     this.#armDueTimer(wasLeft ? Math.min(reply.dueMs ?? LEFT_AGAIN_MS, LEFT_AGAIN_MS) : reply.dueMs)
     if (reply.recovered !== undefined) this.#recovered(reply.recovered)
     if (reply.outbox) owner.outbox()
@@ -296,6 +301,7 @@ export class ConsumerSession {
     // Redis handed over more than arrived here: nothing further is sent before a sync.
     if (reply.lastLease !== seen) this.#state = 'healing'
     this.#receive(reply.ranges, reply.solo, false)
+    owner.answered()
   }
 
   #receive(fetched: readonly FetchedRange[], solo: boolean, redelivered: boolean): void {
@@ -313,6 +319,7 @@ export class ConsumerSession {
 
   #recovered(recovered: Recovered): void {
     this.#parts.owner.recovered(recovered)
+    if (recovered.crashed > 0) this.#parts.owner.crashSeen()
     // Recovery goes in bounded steps.
     if (recovered.more) this.#mustRenew = true
   }
@@ -504,9 +511,9 @@ export class ConsumerSession {
     return released
   }
 
-  /** The server forgot what it had confirmed: what it still holds for this session goes to others, but for what runs here. Never rejects. */
-  async discard(running: readonly { range: HeldRange; index: number }[]): Promise<void> {
-    await this.#release(running, this.#parts.settings.leaseMs)
+  /** The server forgot what it had confirmed: what it holds for this session runs again at once. Never rejects. */
+  async discard(): Promise<void> {
+    await this.#release([], this.#parts.settings.leaseMs)
   }
 
   async #release(running: readonly { range: HeldRange; index: number }[], timeoutMs: number): Promise<number> {

@@ -84,6 +84,11 @@ export class Settler {
     return this.unconfirmed - this.unsent - this.#shipped
   }
 
+  /** Ended, and Redis has not confirmed it. Without what it refuses for lack of memory: that may last. */
+  get unconfirmedEnds(): number {
+    return this.unsent + this.#shipped - this.heldBack
+  }
+
   /** What the next shipment has, if bounds allow. */
   get sendable(): number {
     return this.unsent - this.heldBack

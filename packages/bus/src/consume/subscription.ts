@@ -96,10 +96,11 @@ class ConsumerSubscription implements OwnedSubscription {
     const { options } = this.#settings
     const subject: RunSubject = { topic, group, options, publisher, pipeline, log: log.child({ topic, group }) }
     const events = new SubscriptionEvents(subject, this.#dependencies)
-    const { backlog, pace } = this.#intake
+    const { backlog, pace, caution } = this.#intake
     const processor = new Processor(subject, this.#settings, this.#handler, {
       backlog,
       pace,
+      caution,
       host: {
         progressed: () => this.#progressed(),
         refill: () => this.#session?.pump(),
@@ -187,6 +188,8 @@ class ConsumerSubscription implements OwnedSubscription {
       },
       confirmed: (ended, times) => events.settled(ended, times),
       recovered: (recovered) => events.recovered(recovered),
+      answered: () => processor.start(),
+      crashSeen: () => this.#intake.caution.crashSeen(),
       outbox: () => relayer.kick(this.topic),
     }
     const session = new ConsumerSession({
@@ -266,7 +269,7 @@ class ConsumerSubscription implements OwnedSubscription {
         ? events.leaseLost(id, unsettled, running.length)
         : events.rolledBack(id, unsettled, running.length)
     processor.lost(settler, reason)
-    if (end === 'rolled back') void session.discard(running)
+    if (end === 'rolled back') void session.discard()
   }
 
   // ---- work
@@ -284,8 +287,8 @@ class ConsumerSubscription implements OwnedSubscription {
     setImmediate(() => {
       this.#tickIsDue = false
       const processor = this.#works?.processor
-      processor?.start()
       this.#session?.pump()
+      processor?.start()
       if (processor?.running === 0) this.#onDrained?.()
     })
   }
