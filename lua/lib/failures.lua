@@ -17,8 +17,11 @@ function lib.recordFailure(group, id, attempted, crashed, reason, problem)
 end
 
 -- To the dead letters. This is an end for whoever waits for the message, though it can be redriven.
+-- Moments of death rise by fractions of a millisecond, so that dead letters keep the order in which they died.
 function lib.bury(group, id, problem)
-  call('ZADD', group.G .. 'dead', now, id)
+  local dead = group.G .. 'dead'
+  local last = tonumber(call('ZRANGE', dead, -1, -1, 'WITHSCORES')[2] or 0)
+  call('ZADD', dead, math.max(now, last + 1 / 1024), id)
   lib.count(group.state, 'dead', 1)
   local props = call('HGET', P .. 'follows', id)
   if props then

@@ -49,7 +49,7 @@ end
 
 -- Nobody is told of dead letters: their end was reported when they died.
 function lib.purgeDead(group, limit, untilMs)
-  local ids = call('ZRANGEBYSCORE', group.G .. 'dead', '-inf', untilMs or '+inf', 'LIMIT', 0, limit)
+  local ids = call('ZRANGEBYSCORE', group.G .. 'dead', '-inf', untilMs and '(' .. untilMs + 1 or '+inf', 'LIMIT', 0, limit)
   local ranges = {}
   for i, id in ipairs(ids) do ranges[i] = lib.parseRange(lib.loneRange(id)) end
   lib.callWith('ZREM', group.G .. 'dead', ids)

@@ -15,7 +15,7 @@ local dead, limit = group.G .. 'dead', tonumber(ARGV[2])
 
 -- 1. Where the last page ended: after the message it names, or where that was.
 local first = 0
-local diedAt, batch = string.match(ARGV[3], '^(%d+) (.*)$')
+local diedAt, batch = string.match(ARGV[3], '^([%d.]+) (.*)$')
 if diedAt then
   local rank = call('ZRANK', dead, batch)
   first = rank and rank + 1 or call('ZCOUNT', dead, '-inf', '(' .. diedAt)
@@ -29,7 +29,7 @@ if #page > 2 * limit then
   page[2 * limit + 1], page[2 * limit + 2] = nil, nil
 end
 local ids, times = {}, {}
-for i = 1, #page, 2 do ids[#ids + 1], times[#times + 1] = page[i], page[i + 1] end
+for i = 1, #page, 2 do ids[#ids + 1], times[#times + 1] = page[i], math.floor(tonumber(page[i + 1])) end
 local values = lib.readWith('HMGET', P .. 'batches', ids)
 local failures = lib.readWith('HMGET', group.G .. 'failures', ids)
 local items = {}

@@ -26,7 +26,7 @@ if named then
   end
   more = #ARGV > 4 + limit
 else
-  ids = call('ZRANGEBYSCORE', dead, '-inf', ARGV[3] == '' and '+inf' or ARGV[3], 'LIMIT', 0, limit + 1)
+  ids = call('ZRANGEBYSCORE', dead, '-inf', ARGV[3] == '' and '+inf' or '(' .. ARGV[3] + 1, 'LIMIT', 0, limit + 1)
   more = #ids > limit
   if more then ids[#ids] = nil end
   lib.callWith('ZREM', dead, ids)
