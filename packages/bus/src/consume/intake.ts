@@ -1,7 +1,6 @@
 /** What a subscription holds: how much more it asks for, and what it gives back because it does not come to run it. */
 
 import { Backlog } from './backlog.js'
-import { Caution } from './caution.js'
 import type { HeldRange } from './held-range.js'
 import { ask, giveBackAfterMs, HandlerPace, holdTarget } from './lookahead.js'
 import type { ConsumeSettings } from './settings.js'
@@ -9,7 +8,6 @@ import type { ConsumeSettings } from './settings.js'
 export class Intake {
   readonly backlog = new Backlog()
   readonly pace: HandlerPace
-  readonly caution: Caution
   /** Takes nothing, and gives back what comes. */
   isShut = false
 
@@ -22,14 +20,13 @@ export class Intake {
     this.#settings = settings
     this.#onStale = onStale
     this.pace = new HandlerPace(settings.concurrency)
-    this.caution = new Caution(settings.leaseMs)
   }
 
-  /** How many to ask for; `others` are held or asked for beside the backlog. */
-  room(others: number): number {
+  /** How many to ask for; `others` are held or asked for beside the backlog. `isAtRisk`: no more than can start, see `Settler`. */
+  room(others: number, isAtRisk: boolean): number {
     if (this.isShut) return 0
     const held = this.backlog.size + others
-    if (this.caution.isOn(performance.now())) return Math.max(0, this.#settings.concurrency - held)
+    if (isAtRisk) return Math.max(0, this.#settings.concurrency - held)
     return ask(this.#settings, this.pace.perMessageMs, held)
   }
 

@@ -16,7 +16,6 @@ import type { AnyHandler } from '../seams.js'
 import { JSON_TYPE } from '../wire/index.js'
 import type { Backlog } from './backlog.js'
 import { decodeBody, decodeWith } from './body-decoder.js'
-import type { Caution } from './caution.js'
 import { toError } from './error-record.js'
 import { HandlerContext } from './handler-context.js'
 import type { HeldRange } from './held-range.js'
@@ -55,7 +54,6 @@ export class Processor {
   readonly #invoke: (run: Run) => unknown
   readonly #backlog: Backlog
   readonly #pace: HandlerPace
-  readonly #caution: Caution
   readonly #host: ProcessorHost
   readonly #verdicts: Verdicts
   readonly #watch: RunWatch
@@ -71,13 +69,12 @@ export class Processor {
     subject: RunSubject,
     settings: ConsumeSettings,
     handler: AnyHandler,
-    parts: { backlog: Backlog; pace: HandlerPace; caution: Caution; host: ProcessorHost },
+    parts: { backlog: Backlog; pace: HandlerPace; host: ProcessorHost },
   ) {
     this.#subject = subject
     this.#settings = settings
     this.#backlog = parts.backlog
     this.#pace = parts.pace
-    this.#caution = parts.caution
     this.#host = parts.host
     this.#invoke = invocation(subject, settings, handler)
     this.#verdicts = new Verdicts(subject, settings.retry)
@@ -184,10 +181,8 @@ export class Processor {
       if (first === undefined || this.#isStopped || this.#soloRuns) return undefined
       if (first.held.solo && this.running > 0) return undefined
       const nowMs = performance.now()
-      if (this.#caution.isOn(nowMs)) {
-        const atRisk = this.running + first.held.settler.unconfirmedEnds
-        if (atRisk >= this.#settings.concurrency) return undefined
-      }
+      const { settler } = first.held
+      if (settler.isAtRisk && this.running + settler.unconfirmedEnds >= this.#settings.concurrency) return undefined
       if (!this.#hasTime(nowMs)) return undefined
 
       const range = this.#backlog.take() as HeldRange

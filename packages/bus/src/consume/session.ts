@@ -81,8 +81,6 @@ export interface SessionOwner {
   recovered(recovered: Recovered): void
   /** A reply was taken: what it confirmed may let others start. */
   answered(): void
-  /** A process of the group died, and a message may be the cause. */
-  crashSeen(): void
   /** The outbox has entries. */
   outbox(): void
 }
@@ -290,7 +288,6 @@ export class ConsumerSession {
     this.#runsDry = reply.drain || reply.solo || (this.#runsDry && this.settler.unconfirmed > 0)
     // Work that is there and was not given (a paused group, another's suspect): asked for again in a while, if no wake comes before.
     const wasLeft = entry.want > 0 && fetched === 0 && reply.more && !reply.paused
-    if (reply.solo || reply.drain) owner.crashSeen()
     this.#armDueTimer(wasLeft ? Math.min(reply.dueMs ?? LEFT_AGAIN_MS, LEFT_AGAIN_MS) : reply.dueMs)
     if (reply.recovered !== undefined) this.#recovered(reply.recovered)
     if (reply.outbox) owner.outbox()
@@ -319,7 +316,6 @@ export class ConsumerSession {
 
   #recovered(recovered: Recovered): void {
     this.#parts.owner.recovered(recovered)
-    if (recovered.crashed > 0) this.#parts.owner.crashSeen()
     // Recovery goes in bounded steps.
     if (recovered.more) this.#mustRenew = true
   }

@@ -74,6 +74,8 @@ export class Settler {
   #released: Part[] = []
   #publishingHeld = false
   #shipped = 0
+  /** Ranges held that were held before. */
+  #again = 0
   #observed = new Map<HeldRange, Map<number, Ended>>()
 
   constructor(listener: SettlerListener) {
@@ -89,6 +91,16 @@ export class Settler {
     return this.unsent + this.#shipped - this.heldBack
   }
 
+  /**
+   * Messages are held that ran before under a session that ended, perhaps for one of them. Recovery takes the first `concurrency` messages that a dead
+   * session had not settled for those that were running, and counts a crash for each. A fast handler is hundreds of messages past its last confirmed
+   * settle, so the guilty would be missed, crash after crash. Where this is true, a message starts only while those that run or wait for their
+   * confirmation are fewer than `concurrency`.
+   */
+  get isAtRisk(): boolean {
+    return this.#again > 0
+  }
+
   /** What the next shipment has, if bounds allow. */
   get sendable(): number {
     return this.unsent - this.heldBack
@@ -101,6 +113,7 @@ export class Settler {
 
   add(range: HeldRange): void {
     this.unconfirmed += range.unconfirmed
+    if (range.again && range.unconfirmed > 0) this.#again++
     if (range.unconfirmed === 0) this.#listener.rangeSettled(range)
   }
 
@@ -227,7 +240,9 @@ export class Settler {
   #settled({ range, index, count }: Part): void {
     range.progress.fill(Progress.settled, index, index + count)
     range.unconfirmed -= count
-    if (range.unconfirmed === 0) this.#listener.rangeSettled(range)
+    if (range.unconfirmed > 0) return
+    if (range.again) this.#again--
+    this.#listener.rangeSettled(range)
   }
 
   #tellObserver({ range, index, count }: Part): void {

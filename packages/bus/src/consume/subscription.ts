@@ -96,11 +96,10 @@ class ConsumerSubscription implements OwnedSubscription {
     const { options } = this.#settings
     const subject: RunSubject = { topic, group, options, publisher, pipeline, log: log.child({ topic, group }) }
     const events = new SubscriptionEvents(subject, this.#dependencies)
-    const { backlog, pace, caution } = this.#intake
+    const { backlog, pace } = this.#intake
     const processor = new Processor(subject, this.#settings, this.#handler, {
       backlog,
       pace,
-      caution,
       host: {
         progressed: () => this.#progressed(),
         refill: () => this.#session?.pump(),
@@ -179,7 +178,10 @@ class ConsumerSubscription implements OwnedSubscription {
   #newSession(subject: RunSubject, events: SubscriptionEvents, processor: Processor): ConsumerSession {
     const { runner, wakes, relayer, service } = this.#dependencies
     const owner: SessionOwner = {
-      room: (asked) => this.#intake.room(processor.running + asked + session.settler.heldBack),
+      room: (asked) => {
+        const { heldBack, isAtRisk } = session.settler
+        return this.#intake.room(processor.running + asked + heldBack, isAtRisk)
+      },
       received: (ranges, times) => {
         this.#received(ranges, processor)
         let count = 0
@@ -189,7 +191,6 @@ class ConsumerSubscription implements OwnedSubscription {
       confirmed: (ended, times) => events.settled(ended, times),
       recovered: (recovered) => events.recovered(recovered),
       answered: () => processor.start(),
-      crashSeen: () => this.#intake.caution.crashSeen(),
       outbox: () => relayer.kick(this.topic),
     }
     const session = new ConsumerSession({
