@@ -12,7 +12,7 @@ function request(number: number, { failed, ...fate }: Fate): PublishRequest {
   const failure = failed && Object.assign(new Error(), { kind: failed[0], ...(failed[1] ? { reply: failed[1] } : {}) })
   return {
     number,
-    isSent: true,
+    isUnderWay: false,
     isAbandoned: false,
     mayHaveHappened: failed?.[0] === 'unknown',
     reply: undefined,

@@ -35,6 +35,8 @@ export interface ProducerSettings {
   readonly onRollback: () => void
 }
 
+/** Redis forgets a session after 24 h without use: then a new one is opened, rather than a rollback suspected. */
+const SESSION_IDLE_MS = 23 * 3_600_000
 /** Requests under way at a time. */
 const inFlightMost = 4
 
@@ -56,6 +58,7 @@ export class Producer {
   #isScheduled = false
   #isBusy = false
   #tries = 0
+  #answeredAt = 0
   /** Ends a wait for Redis: something is to be looked at again. */
   #giveUp: AbortController | undefined
   #timer: NodeJS.Timeout | undefined
@@ -134,6 +137,7 @@ export class Producer {
       if (this.#underWay === 0) void this.#heal()
       return
     }
+    if (this.#requests.length === 0 && performance.now() - this.#answeredAt > SESSION_IDLE_MS) this.#isOpen = false
     if (!this.#isOpen && !this.#queue.isEmpty) {
       void this.#heal()
       return
@@ -155,7 +159,7 @@ export class Producer {
   }
 
   #send(request: PublishRequest): void {
-    request.isSent = true
+    request.isUnderWay = true
     request.reply = undefined
     request.failure = undefined
     this.#underWay++
@@ -182,10 +186,12 @@ export class Producer {
 
   #answered(request: PublishRequest, reply: PublishReply): void {
     this.#underWay--
+    request.isUnderWay = false
     request.reply = reply
     if (reply.status === 'ok') {
       this.#confirmed = Math.max(this.#confirmed, request.number)
       this.#tries = 0
+      this.#answeredAt = performance.now()
       this.#remove(request)
       request.accept(this.#settings.topic, this.#session, reply.outcomes)
       for (const { guard, error } of reply.guardErrors) this.#settings.onGuardError(guard, error)
@@ -196,6 +202,7 @@ export class Producer {
 
   #failed(request: PublishRequest, error: unknown): void {
     this.#underWay--
+    request.isUnderWay = false
     if (isRedisFailure(error)) {
       request.failure = error
       if (error.kind === 'unknown') request.mayHaveHappened = true
@@ -229,6 +236,8 @@ export class Producer {
     this.#expire()
     const verdict = judge(this.#requests, this.#confirmed)
     this.#requests = verdict.again
+    // What an answer proves is judged once, however many rounds it takes to send again.
+    for (const request of verdict.again) request.reply = undefined
     for (const request of verdict.hopeless) {
       request.refuse(
         request.mayHaveHappened
@@ -298,6 +307,7 @@ export class Producer {
     }
     this.#session = session
     this.#isOpen = true
+    this.#answeredAt = performance.now()
     this.#nextNumber = 1
     this.#confirmed = 0
     this.#renumber()
@@ -401,5 +411,4 @@ export class Producer {
 const isLasting = (problem: BuswayError): boolean =>
   problem.code !== 'REDIS_UNAVAILABLE' && problem.details.primary === undefined
 
-const isUncertain = ({ mayHaveHappened, isSent, reply, failure }: PublishRequest): boolean =>
-  mayHaveHappened || (isSent && reply === undefined && failure === undefined)
+const isUncertain = ({ mayHaveHappened, isUnderWay }: PublishRequest): boolean => mayHaveHappened || isUnderWay

@@ -36,7 +36,8 @@ export class PublishRequest {
   /** The earliest moment at which one of its callers gives up. */
   readonly handedOverAt: number
   number = 0
-  isSent = false
+  /** Sent, and neither answered nor lost. */
+  isUnderWay = false
   /** A try was sent and never answered: whatever later tries answer, it may have happened. Only the server's own word settles it. */
   mayHaveHappened = false
   /** Of the last try, whichever there is. */
