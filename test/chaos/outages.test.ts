@@ -17,7 +17,7 @@ describe('an outage', function () {
     const received = new Received<number>()
     await consumer.consume('orders.paid', ({ body }) => received.add(body as number), { lease: '5m' }).ready
     for (const n of numbers(5)) {
-      expect(await w.redis.client('KILL', 'TYPE', 'pubsub')).to.be.greaterThan(0)
+      expect(await w.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub')).to.be.greaterThan(0)
       await publisher.publish('orders.paid', n)
       await received.count(n + 1, 5000)
     }

@@ -93,7 +93,7 @@ describe('an error in a script, at any call up to the first write', function () 
     await scripts.run(advance, TOPIC, request('busCCCCC~1', 1, { want: 2 }))
     await w.redis.zadd(scripts.key(TOPIC, `${group}:sessions`), 1, 'busCCCCC~1')
     for (const key of ['scheduled', `${group}:retry`]) {
-      const members = await w.redis.zrange(scripts.key(TOPIC, key), 0, -1)
+      const members = await w.redis.zrange(scripts.key(TOPIC, key), '0', '-1')
       for (const member of members) await w.redis.zadd(scripts.key(TOPIC, key), 1, member)
     }
     expect(violations(await readTopic(w.redis, w.namespace, TOPIC))).to.deep.equal([])
@@ -204,7 +204,7 @@ describe('an error in a script, at any call up to the first write', function () 
   it('of a close', () =>
     injectEverywhere(close, { group, session: 'busAAAAA~1', running: [{ lease: 2, from: 2, count: 1 }] }))
   it('of a redrive by ids', async () => {
-    const ids = await w.redis.zrange(scripts.key(TOPIC, `${group}:dead`), 0, -1)
+    const ids = await w.redis.zrange(scripts.key(TOPIC, `${group}:dead`), '0', '-1')
     await injectEverywhere(redrive, { group: 'a', ids, limit: 10 })
   })
   it('of a redrive of all', () =>

@@ -93,7 +93,9 @@ function checkGroup(
   const ready =
     sum(group.ready, (range) => hold(range, 'ready')) + sum(group.suspects, (range) => hold(range, 'suspects'))
   const retrying = sum(group.retry, ({ member }) => hold(member.range, 'retry'))
-  const dead = sum(group.dead, ({ member }) => hold({ from: 0, count: 1, total: 1, batch: member }, 'dead'))
+  const dead = sum(group.dead, ({ member }) =>
+    hold({ from: 0, count: 1, total: 1, batch: member, again: true }, 'dead'),
+  )
   let inFlight = 0
   for (const [session, { leases, fields }] of group.sessions) {
     for (const [number, range] of leases) {

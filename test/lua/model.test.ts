@@ -79,11 +79,11 @@ async function drain(real: Real, model: Model): Promise<void> {
       await run(pause, { group: name, paused: false })
       await run(redrive, { group: name, untilMs: Number.MAX_SAFE_INTEGER, limit: 1000 })
       // The clock passes everything: other sessions' leases and what is put off.
-      const overdue = await real.redis.zrange(real.scripts.key(topic, `${group}:sessions`), 0, -1)
+      const overdue = await real.redis.zrange(real.scripts.key(topic, `${group}:sessions`), '0', '-1')
       for (const each of overdue)
         if (each !== session) await real.redis.zadd(real.scripts.key(topic, `${group}:sessions`), 1, each)
       for (const key of ['scheduled', `${group}:retry`]) {
-        const later = await real.redis.zrange(real.scripts.key(topic, key), 0, -1)
+        const later = await real.redis.zrange(real.scripts.key(topic, key), '0', '-1')
         for (const member of later) await real.redis.zadd(real.scripts.key(topic, key), 1, member)
       }
       let acks: { lease: number }[] = []

@@ -7,6 +7,8 @@ export interface Range {
   readonly count: number
   readonly total: number
   readonly batch: string
+  /** Its messages may have been run before. */
+  readonly again: boolean
 }
 export interface Scored<T> {
   readonly member: T
@@ -120,9 +122,10 @@ export async function readTopic(redis: Redis, namespace: string, topic: string):
 }
 
 export function parseRange(text: string): Range {
-  const match = /^~?(\d+),(\d+),(\d+),(.+)$/s.exec(text)
+  const match = /^(~?)(\d+),(\d+),(\d+),(.+)$/s.exec(text)
   if (!match) throw new Error(`not a range: ${text}`)
-  return { from: Number(match[1]), count: Number(match[2]), total: Number(match[3]), batch: match[4] as string }
+  const [, mark, from, count, total, batch = ''] = match
+  return { from: Number(from), count: Number(count), total: Number(total), batch, again: mark === '~' }
 }
 
 function parseSequenced(text: string): Sequenced {

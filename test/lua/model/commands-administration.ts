@@ -34,7 +34,7 @@ class BecomeDue implements Command {
 
   async run(model: Model, real: Real): Promise<void> {
     const make = async (key: string, items: { dueMs: number; order: number }[]) => {
-      const found = await real.redis.zrange(key, 0, this.howMany - 1, 'WITHSCORES')
+      const found = await real.redis.zrange(key, '0', String(this.howMany - 1), 'WITHSCORES')
       const sorted = [...items].sort((a, b) => a.dueMs - b.dueMs || a.order - b.order)
       let at = 0
       for (let i = 0; i < found.length; i += 2) {
@@ -75,7 +75,7 @@ class Redrive extends OfGroup {
 
   async apply(_model: Model, real: Real, group: ModelGroup): Promise<void> {
     const key = real.key(`${group.ref}:dead`)
-    const all = await real.redis.zrange(key, 0, -1)
+    const all = await real.redis.zrange(key, '0', '-1')
     const ids = this.which === 'all' ? all : all.filter((_, i) => (Number(this.which) >> (i % 4)) % 2)
     const { count, more } = await real.run(
       redrive,
@@ -88,6 +88,7 @@ class Redrive extends OfGroup {
     for (const message of back) {
       group.dead.delete(message)
       group.failures.delete(message)
+      group.again.add(message)
     }
     group.makeReady(back, true)
   }

@@ -13,6 +13,7 @@ import {
 } from '@busway/lua'
 import { expect } from 'chai'
 import fc from 'fast-check'
+import type { Range } from '../snapshot.js'
 import { HOUR_MS } from './commands-publishing.js'
 import { OTHER_TOPIC, type Real, TOPIC } from './real.js'
 import { type MessageNumber, type Model, ModelGroup, type ModelSession } from './state.js'
@@ -138,7 +139,7 @@ class Advance implements Command {
       const lease = numbers[which % numbers.length]
       if (lease === undefined || used.has(lease)) continue
       used.add(lease)
-      const range = ranges.get(lease) as { from: number; count: number; batch: string; total: number }
+      const range = ranges.get(lease) as Range
       const open = session.leases.get(lease)?.open as MessageNumber[]
       const offset = at % range.count
       const part = { lease, from: range.from + offset, count: 1 + (size % (range.count - offset)) }
@@ -288,6 +289,9 @@ class Advance implements Command {
     for (const { range, messages } of fetched) {
       const failure = messages.length === 1 ? group.failures.get(messages[0] as MessageNumber) : undefined
       expect(range.failure, 'what is known of its failures').to.deep.equal(failure)
+      // A failure tells it as well.
+      if (!failure)
+        expect(range.again, 'whether it may have run').to.equal(messages.some((each) => group.again.has(each)))
     }
   }
 }
@@ -406,7 +410,7 @@ class Close implements Command {
     const running: LeasePart[] = []
     const back: MessageNumber[] = []
     for (const [lease, held] of [...session.leases].sort(([a], [b]) => a - b)) {
-      const range = ranges.get(lease) as { from: number; count: number; batch: string; total: number }
+      const range = ranges.get(lease) as Range
       const all = real.messagesOf(range)
       const kept = running.length < this.runs ? held.open[lease % held.open.length] : undefined
       if (kept !== undefined) running.push({ lease, from: range.from + all.indexOf(kept), count: 1 })
@@ -446,6 +450,7 @@ export function recover(group: ModelGroup, reply: Recovered | undefined, self?: 
     if (session.closing) back.sort((a, b) => open.indexOf(a) - open.indexOf(b))
     group.makeReady(back, true)
     group.suspects.unshift(...suspects)
+    for (const message of open) group.again.add(message)
     group.sessions.delete(session.id)
   }
   if (reply) expect(reply).to.deep.include({ crashed, more: false })

@@ -47,6 +47,8 @@ export class ModelGroup {
   readonly dead = new Set<MessageNumber>()
   readonly failures = new Map<MessageNumber, ModelFailure>()
   readonly sessions = new Map<string, ModelSession>()
+  /** What may have been run by somebody whose session is gone, or died once: told when it is handed out. */
+  readonly again = new Set<MessageNumber>()
   /** Everything that this group was ever given, and whether it has ended it. */
   readonly given = new Map<MessageNumber, boolean>()
 
