@@ -3,7 +3,7 @@
 -- KEYS  meta, never
 -- ARGV  1 group  2 limit  3 until (time of death in ms) or ''  4 whether batch ids follow (0 or 1)  5.. batch ids
 -- Returns { redriven, more (0 or 1) }
--- Keeps  a message is dead or ready, never both; the oldest is taken first.
+-- Keeps  a message is dead or ready, never both; what died first is ahead, in one call and over several.
 -- Died or reply lost right after: sent again, it finds them gone from the dead letters.
 -- Cost  7 commands; 1 more per message that is named.
 
@@ -26,9 +26,10 @@ if named then
   end
   more = #ARGV > 4 + limit
 else
-  ids = call('ZRANGEBYSCORE', dead, '-inf', ARGV[3] == '' and '+inf' or '(' .. ARGV[3] + 1, 'LIMIT', 0, limit + 1)
-  more = #ids > limit
-  if more then ids[#ids] = nil end
+  -- The last to die first: the next call puts those that died before ahead of them.
+  local youngest = call('ZREVRANGEBYSCORE', dead, ARGV[3] == '' and '+inf' or '(' .. ARGV[3] + 1, '-inf', 'LIMIT', 0, limit + 1)
+  more = #youngest > limit
+  for i = math.min(#youngest, limit), 1, -1 do ids[#ids + 1] = youngest[i] end
   lib.callWith('ZREM', dead, ids)
 end
 

@@ -316,7 +316,7 @@ export interface DeadLettersReply {
   items: readonly DeadLetterItem[]
   cursor?: string
 }
-/** `ids` are batch ids; or the oldest that died up to `untilMs`, `limit` of them. */
+/** `ids` are batch ids; or those that died up to `untilMs`, the last `limit` of them first. */
 export interface RedriveRequest {
   group: string
   ids?: readonly string[]

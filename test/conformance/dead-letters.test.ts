@@ -61,6 +61,15 @@ conformance('dead letters', (world) => {
     await namespaceIsClean(world.redis, world.namespace)
   })
 
+  it('run again in the order of their death, also when they are more than one script redrives', async () => {
+    const { bus, group } = await letDie(1200)
+    expect(await group.redrive('all')).to.equal(1200)
+    const runs = new Received<unknown>()
+    const subscription = bus.consume('orders.paid', ({ body }) => runs.add(body), { group: 'ledger', concurrency: 1 })
+    expect(await runs.count(1200)).to.deep.equal(numbers(1200))
+    await subscription.close()
+  })
+
   it('run again by id, ahead of what waits', async () => {
     const { bus, group } = await letDie(5)
     await group.pause()

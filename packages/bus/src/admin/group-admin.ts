@@ -80,8 +80,9 @@ class TopicGroup implements GroupAdmin {
     const { runner } = this.#dependencies
     let count = 0
     const batches = batchIds(ids)
-    for (let at = 0; at < batches.length; at += STEP) {
-      const some = batches.slice(at, at + STEP)
+    // The last first: each step goes ahead of the one before.
+    for (let end = batches.length; end > 0; end -= STEP) {
+      const some = batches.slice(Math.max(0, end - STEP), end)
       const request = { group: this.#group, ids: some, limit: some.length }
       count += (await runner.runRepeatable(redrive, this.#topic, request)).count
     }
