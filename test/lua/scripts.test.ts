@@ -62,7 +62,11 @@ describe('the scripts', () => {
       batches,
       ...more,
     })
-  const enter = async (session: string, group = 'g', more: { leaseMs?: number; concurrency?: number; deadMax?: number } = {}) => {
+  const enter = async (
+    session: string,
+    group = 'g',
+    more: { leaseMs?: number; concurrency?: number; deadMax?: number } = {},
+  ) => {
     const settings = { leaseMs: 60_000, concurrency: 2, maxCrashes: 3, info: '{}', deadMax: 100, deadKeepMs: 1e9 }
     return (await scripts.run(open, TOPIC, { group, session, ...settings, ...more })).group
   }
@@ -314,7 +318,7 @@ describe('the scripts', () => {
       })
       const { scheduled } = await readTopic(place.redis, place.namespace, TOPIC)
       expect(scheduled.map(({ member }) => member.range)).to.deep.equal([
-        { from: 1, count: 1, total: 2, batch: 'prodAAAA-2-0' },
+        { from: 1, count: 1, total: 2, batch: 'prodAAAA-2-0', again: false },
       ])
     })
   })
