@@ -6,7 +6,6 @@
  * 3. closed: subscriptions drain, plugins stop, publishes under way are answered, the outbox is relayed, connections end
  */
 
-import { AsyncResource } from 'node:async_hooks'
 import { createTopicAdmin } from './admin/topic-admin.js'
 import type {
   Bus,
@@ -23,12 +22,14 @@ import type {
 } from './api/index.js'
 import { BusListeners } from './bus-listeners.js'
 import { type BusSettings, checkBusOptions } from './bus-options.js'
+import { WaitingCalls } from './bus-waiting.js'
 import { createSubscription } from './consume/subscription.js'
 import { BuswayError } from './errors/busway-error.js'
 import { createPlugins, type Plugins } from './plugins/index.js'
 import { BusPublisher } from './publish/publisher.js'
 import { closedError } from './redis/connection.js'
 import { OutageLog } from './redis/outage-log.js'
+import { reach } from './redis/reach.js'
 import { Runner } from './redis/runner.js'
 import { WakeSubscriber } from './redis/wakes.js'
 import { createRelayer } from './relay/relayer.js'
@@ -42,12 +43,6 @@ const HANG_MS = 5_000
 
 type State = 'made' | 'starting' | 'started' | 'closing' | 'closed'
 
-/** A publish that came before the plugins had started. */
-interface Waiting {
-  run(): void
-  fail(error: unknown): void
-}
-
 class BusKernel implements BusCore<Record<string, unknown>, string> {
   readonly #settings: BusSettings
   readonly #listeners: BusListeners
@@ -59,7 +54,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
   readonly #dependencies: ConsumeDependencies
   readonly #outages: OutageLog
   readonly #subscriptions = new Set<OwnedSubscription>()
-  readonly #waiting = new Set<Waiting>()
+  readonly #waiting = new WaitingCalls()
   #state: State = 'made'
   #isLive = false
   #isPublishing = true
@@ -133,7 +128,10 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     // A plugin that asks while it starts would wait for itself.
     if (this.#plugins.insideReady()) return
     this.#plugins.compose()
-    await Promise.all([this.#start(), this.#reachable()])
+    const reached = reach(this.#runner, this.#settings.publishTimeoutMs).then((unreachable) => {
+      if (unreachable !== undefined) throw unreachable
+    })
+    await Promise.all([reached, this.#start()])
   }
 
   publish(topic: string, body: unknown, options?: object): Promise<Receipt> {
@@ -211,8 +209,11 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     return this.#listeners.on(event, listener)
   }
 
-  close(options: CloseOptions = {}): Promise<CloseReport> {
-    this.#closing ??= this.#close(options)
+  async close(options: CloseOptions = {}): Promise<CloseReport> {
+    checkOptionsObject('close', options)
+    checkNames('close', options, ['timeout'])
+    const timeoutMs = durationMs('timeout', options.timeout ?? '30s')
+    this.#closing ??= this.#close(timeoutMs)
     return this.#closing
   }
 
@@ -239,27 +240,8 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     if (this.#state !== 'starting') throw closedError()
     this.#state = 'started'
     // In their order, before anything that is published from now on.
-    for (const waiting of this.#waiting) waiting.run()
+    this.#waiting.runAll()
     this.#isLive = true
-  }
-
-  /** Rejects when the server cannot be used as it is, or not be reached within the publish timeout; trying goes on all the same. */
-  #reachable(): Promise<void> {
-    const giveUp = new AbortController()
-    const timer = setTimeout(() => giveUp.abort(), this.#settings.publishTimeoutMs)
-    const leave = this.#runner.on('down', () => {
-      if (this.#runner.problem !== undefined) giveUp.abort()
-    })
-    if (this.#runner.problem !== undefined) giveUp.abort()
-    return this.#runner
-      .usable(giveUp.signal)
-      .catch((error: unknown) => {
-        throw error instanceof BuswayError ? error : (this.#runner.problem ?? this.#runner.unavailable())
-      })
-      .finally(() => {
-        clearTimeout(timer)
-        leave()
-      })
   }
 
   /** At once if the plugins have started (or ask themselves, while they do); else in the order of the calls, when they have. */
@@ -271,36 +253,11 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     } catch (error) {
       return Promise.reject(error)
     }
-    // It runs when somebody else's start has ended; its middleware is to see its caller's async context all the same.
-    const inContext = AsyncResource.bind(call)
-    return new Promise<T>((resolve, reject) => {
-      const end = (): void => {
-        clearTimeout(timer)
-        this.#waiting.delete(waiting)
-      }
-      const waiting: Waiting = {
-        run: () => {
-          end()
-          try {
-            resolve(inContext())
-          } catch (error) {
-            reject(error)
-          }
-        },
-        fail: (error) => {
-          end()
-          reject(error)
-        },
-      }
-      const timer = setTimeout(
-        () => waiting.fail(this.#runner.problem ?? this.#runner.unavailable()),
-        this.#settings.publishTimeoutMs,
-      )
-      this.#waiting.add(waiting)
-      this.#start().catch(waiting.fail)
-      // Or has failed already, and will not run what waits.
-      this.#start().catch(waiting.fail)
-    })
+    const { publishTimeoutMs } = this.#settings
+    const waiting = this.#waiting.add(call, publishTimeoutMs, () => this.#runner.problem ?? this.#runner.unavailable())
+    // Also if it has failed already: then nothing will run what waits.
+    this.#start().catch((error: unknown) => this.#waiting.failAll(error))
+    return waiting
   }
 
   #checkOpen(): void {
@@ -334,10 +291,8 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
 
   // ---- closing
 
-  async #close(options: CloseOptions): Promise<CloseReport> {
-    checkOptionsObject('close', options)
-    checkNames('close', options, ['timeout'])
-    const until = performance.now() + durationMs('timeout', options.timeout ?? '30s')
+  async #close(timeoutMs: number): Promise<CloseReport> {
+    const until = performance.now() + timeoutMs
     const left = (): number => Math.max(0, until - performance.now())
 
     const reports = await Promise.all(
@@ -348,7 +303,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     this.#isPublishing = false
     this.#isLive = false
     this.#state = 'closing'
-    for (const waiting of this.#waiting) waiting.fail(closedError())
+    this.#waiting.failAll(closedError())
     const { unanswered } = await this.#publisher.close(left())
     await this.#dependencies.relayer.close(left())
     // A server that has not answered until now is not waited for much longer.

@@ -10,14 +10,17 @@
  */
 import { declare, type GuardKeys, type PublishReply, publish } from '@busway/lua'
 import type { Receipt } from '../api/index.js'
-import { BuswayError } from '../errors/busway-error.js'
+import type { BuswayError } from '../errors/busway-error.js'
 import { isRedisFailure } from '../errors/redis-failure.js'
 import { explainFailure } from '../redis/explain.js'
+import { reach } from '../redis/reach.js'
 import type { Runner } from '../redis/runner.js'
 import { BATCH_BYTES, BATCH_MESSAGES, encodeProperties, randomId } from '../wire/index.js'
 import type { PreparedMessage } from './message.js'
 import { UnitQueue } from './queue.js'
 import { type Packing, type PublishRequest, packRequest } from './request.js'
+import { ProducerSession } from './session.js'
+import { isLasting, isUncertain, Told } from './told.js'
 import { Unit } from './unit.js'
 import { judge } from './verdict.js'
 
@@ -35,30 +38,24 @@ export interface ProducerSettings {
   readonly onRollback: () => void
 }
 
-/** Redis forgets a session after 24 h without use: then a new one is opened, rather than a rollback suspected. */
-const SESSION_IDLE_MS = 23 * 3_600_000
 /** Requests under way at a time. */
 const inFlightMost = 4
 
 export class Producer {
   readonly #settings: ProducerSettings
   readonly #packing: Packing
+  readonly #told: Told
+  readonly #session = new ProducerSession()
   readonly #queue = new UnitQueue()
   /** Not answered yet, in the order of their numbers. */
   #requests: PublishRequest[] = []
   /** Of those, sent and not yet answered or lost. */
   #underWay = 0
-  #session = ''
-  #isOpen = false
-  #nextNumber = 1
-  /** The highest number that was answered: a server that has forgotten it was rolled back. */
-  #confirmed = 0
   #isHealing = false
   #mustHeal = false
   #isScheduled = false
   #isBusy = false
   #tries = 0
-  #answeredAt = 0
   /** Ends a wait for Redis: something is to be looked at again. */
   #giveUp: AbortController | undefined
   #timer: NodeJS.Timeout | undefined
@@ -66,7 +63,8 @@ export class Producer {
 
   constructor(settings: ProducerSettings) {
     this.#settings = settings
-    const { topic, source, runner } = settings
+    const { topic, source, runner, timeoutMs } = settings
+    this.#told = new Told(topic, runner, timeoutMs)
     this.#packing = {
       topic,
       source,
@@ -98,7 +96,7 @@ export class Producer {
   /** What is not in a request yet is never sent. */
   #takeBack(unit: Unit, signal: AbortSignal): void {
     const aborted = (): void => {
-      unit.refuse(unit.isTaken ? this.#unknown({ failure: undefined }, 'until it was aborted') : signal.reason)
+      unit.refuse(unit.isTaken ? this.#told.unknown(undefined, 'until it was aborted') : signal.reason)
       // Perhaps nobody waits any more.
       this.#giveUp?.abort()
     }
@@ -116,7 +114,7 @@ export class Producer {
   /** Tells all that wait what is known, and sends nothing more. */
   abandon(error: BuswayError): void {
     for (const request of this.#requests) {
-      request.refuse(isUncertain(request) ? this.#unknown(request) : error)
+      request.refuse(isUncertain(request) ? this.#told.of(request) : error)
       request.isAbandoned = true
     }
     for (let unit = this.#queue.shift(); unit !== undefined; unit = this.#queue.shift()) unit.refuse(error)
@@ -137,15 +135,15 @@ export class Producer {
       if (this.#underWay === 0) void this.#heal()
       return
     }
-    if (this.#requests.length === 0 && performance.now() - this.#answeredAt > SESSION_IDLE_MS) this.#isOpen = false
-    if (!this.#isOpen && !this.#queue.isEmpty) {
+    if (this.#requests.length === 0 && this.#session.isForgotten) this.#session.isOpen = false
+    if (!this.#session.isOpen && !this.#queue.isEmpty) {
       void this.#heal()
       return
     }
     while (!this.#queue.isEmpty && this.#hasRoom()) {
       const request = packRequest(this.#queue, this.#packing)
       if (request === undefined) break
-      request.number = this.#nextNumber++
+      request.number = this.#session.takeNumber()
       this.#requests.push(request)
       this.#send(request)
     }
@@ -166,7 +164,7 @@ export class Producer {
     const { runner, topic, guardKeys } = this.#settings
     runner
       .run(publish, topic, {
-        session: this.#session,
+        session: this.#session.id,
         number: request.number,
         lowestUnanswered: (this.#requests[0] ?? request).number,
         batches: request.batches,
@@ -189,11 +187,10 @@ export class Producer {
     request.isUnderWay = false
     request.reply = reply
     if (reply.status === 'ok') {
-      this.#confirmed = Math.max(this.#confirmed, request.number)
+      this.#session.answered(request.number)
       this.#tries = 0
-      this.#answeredAt = performance.now()
       this.#remove(request)
-      request.accept(this.#settings.topic, this.#session, reply.outcomes)
+      request.accept(this.#settings.topic, this.#session.id, reply.outcomes)
       for (const { guard, error } of reply.guardErrors) this.#settings.onGuardError(guard, error)
     } else this.#mustHeal = true
     // After the callers' own continuations, which may publish more.
@@ -234,28 +231,22 @@ export class Producer {
   /** One round: true when requests may flow again, or nothing is left to send. */
   async #tryToHeal(): Promise<boolean> {
     this.#expire()
-    const verdict = judge(this.#requests, this.#confirmed)
+    const verdict = judge(this.#requests, this.#session.confirmed)
     this.#requests = verdict.again
     // What an answer proves is judged once, however many rounds it takes to send again.
     for (const request of verdict.again) request.reply = undefined
-    for (const request of verdict.hopeless) {
-      request.refuse(
-        request.mayHaveHappened
-          ? this.#unknown(request)
-          : explainFailure(request.failure, this.#settings.runner.address),
-      )
-    }
+    for (const request of verdict.hopeless) request.refuse(this.#told.of(request))
     if (verdict.rolledBack) this.#settings.onRollback()
-    if (verdict.newSession) this.#isOpen = false
+    if (verdict.newSession) this.#session.isOpen = false
     this.#mustHeal = false
     // Even if nothing is sent again: what was refused took no number, and the next request must not leave a gap that nothing would close.
-    if (verdict.renumber || verdict.newSession) this.#renumber()
-    if (this.#requests.length === 0 && (this.#queue.isEmpty || this.#isOpen)) return true
+    if (verdict.renumber || verdict.newSession) this.#session.renumber(this.#requests)
+    if (this.#requests.length === 0 && (this.#queue.isEmpty || this.#session.isOpen)) return true
 
     const failure = verdict.wait
     if (failure !== undefined) await this.#waitOut(failure.reply)
     if (!(await this.#reach())) return false
-    if (!this.#isOpen && !(await this.#open())) return false
+    if (!this.#session.isOpen && !(await this.#open())) return false
     for (const request of this.#requests) if (!request.isAbandoned) this.#send(request)
     return true
   }
@@ -275,24 +266,12 @@ export class Producer {
     const { problem } = runner
     if (problem !== undefined && isLasting(problem)) this.#refuseUnsent(problem)
     if (this.#requests.length === 0 && this.#queue.isEmpty) return false
-    // Not longer than the oldest waits, whoever that is; a server that answers and cannot be used is told at once.
-    const giveUp = new AbortController()
-    this.#giveUp = giveUp
-    const oldest = this.#oldest() ?? performance.now()
-    const timer = setTimeout(() => giveUp.abort(), Math.max(1, oldest + timeoutMs - performance.now()))
-    const leave = runner.on('down', () => {
-      if (runner.problem !== undefined) giveUp.abort()
-    })
-    try {
-      await runner.usable(giveUp.signal)
-      return true
-    } catch (error) {
-      if (error instanceof BuswayError && error.code === 'BUS_CLOSED') this.abandon(error)
-      return false
-    } finally {
-      clearTimeout(timer)
-      leave()
-    }
+    // Not longer than the oldest waits, whoever that is.
+    this.#giveUp = new AbortController()
+    const dueMs = (this.#oldest() ?? performance.now()) + timeoutMs - performance.now()
+    const failed = await reach(runner, Math.max(1, dueMs), this.#giveUp)
+    if (failed?.code === 'BUS_CLOSED') this.abandon(failed)
+    return failed === undefined
   }
 
   /** A session of its own for this producer, and a topic that is known. */
@@ -305,12 +284,8 @@ export class Producer {
       await this.#refusedToOpen(error)
       return false
     }
-    this.#session = session
-    this.#isOpen = true
-    this.#answeredAt = performance.now()
-    this.#nextNumber = 1
-    this.#confirmed = 0
-    this.#renumber()
+    this.#session.opened(session)
+    this.#session.renumber(this.#requests)
     return true
   }
 
@@ -330,13 +305,6 @@ export class Producer {
       await this.#waitOut(failure?.reply)
   }
 
-  /** Numbers what is unanswered without a gap from the last that the session knows. */
-  #renumber(): void {
-    let number = this.#confirmed
-    for (const request of this.#requests) request.number = ++number
-    this.#nextNumber = number + 1
-  }
-
   #refuseUnsent(error: BuswayError): void {
     this.#requests = this.#requests.filter((request) => {
       if (request.mayHaveHappened) return true
@@ -348,33 +316,17 @@ export class Producer {
 
   /** Tells those who have waited long enough. A request that may have happened stays for its number until `judge` sees it. */
   #expire(): void {
-    const { timeoutMs, runner } = this.#settings
-    const before = performance.now() - timeoutMs
+    const before = performance.now() - this.#settings.timeoutMs
     for (const request of this.#requests) {
       if (request.isAbandoned || request.handedOverAt > before) continue
-      request.refuse(isUncertain(request) ? this.#unknown(request) : this.#neverDone(request))
+      request.refuse(this.#told.of(request))
       request.isAbandoned = true
     }
     for (let unit = this.#queue.peek(); unit !== undefined; unit = this.#queue.peek()) {
       if (!unit.isSettled && unit.handedOverAt > before) break
       this.#queue.shift()
-      unit.refuse(runner.problem ?? runner.unavailable())
+      unit.refuse(this.#told.notDone(undefined))
     }
-  }
-
-  #neverDone({ failure }: PublishRequest): BuswayError {
-    const { runner } = this.#settings
-    if (failure === undefined || failure.kind === 'unsent') return runner.problem ?? runner.unavailable()
-    return explainFailure(failure, runner.address)
-  }
-
-  #unknown({ failure }: Pick<PublishRequest, 'failure'>, when = `within ${this.#settings.timeoutMs} ms`): BuswayError {
-    const { topic, runner } = this.#settings
-    return new BuswayError(
-      'PUBLISH_UNKNOWN',
-      `The publish to ${topic} was sent to Redis at ${runner.address.text}, and no answer came ${when}: it may or may not have happened. Publish again with an id of your own where twice would be wrong.`,
-      { cause: failure },
-    )
   }
 
   #oldest(): number | undefined {
@@ -406,9 +358,3 @@ export class Producer {
     this.#timer = setTimeout(this.#look, Math.max(1, dueMs)).unref()
   }
 }
-
-/** It will not pass by itself soon: telling it at once is better than waiting. */
-const isLasting = (problem: BuswayError): boolean =>
-  problem.code !== 'REDIS_UNAVAILABLE' && problem.details.primary === undefined
-
-const isUncertain = ({ mayHaveHappened, isUnderWay }: PublishRequest): boolean => mayHaveHappened || isUnderWay
