@@ -275,6 +275,8 @@ export interface StatsReply {
   nowMs: number
   scheduled: number
   unclaimed: number
+  /** Entries of the outbox: published by this topic's settles, not yet relayed. */
+  outbox: number
   groups: Record<
     string,
     {

@@ -109,7 +109,7 @@ conformance('stats', (world) => {
     expect(await watching).to.be.greaterThan(3)
     await Promise.all(consumers.map((consumer) => consumer.close()))
     const stats = await topic.stats()
-    expect(stats).to.deep.include({ scheduled: 0, unclaimed: 0 })
+    expect(stats).to.deep.include({ scheduled: 0, unclaimed: 0, outbox: 0 })
     expect(stats.groups.test).to.deep.equal({
       ready: 0,
       inFlight: 0,

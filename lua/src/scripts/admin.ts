@@ -18,7 +18,7 @@ export const stats: Script<void, StatsReply> = {
   name: 'stats',
   args: () => [],
   reply(raw) {
-    const [nowMs, scheduled, unclaimed, ...perGroup] = list(raw)
+    const [nowMs, scheduled, unclaimed, outbox, ...perGroup] = list(raw)
     const groups: StatsReply['groups'] = Object.create(null)
     for (const entry of perGroup) {
       const [name, ref, ready, inFlight, retrying, held, dead, paused, consumers, oldestReadyMs] = list(entry)
@@ -34,7 +34,13 @@ export const stats: Script<void, StatsReply> = {
         oldestReadyMs: integer(oldestReadyMs),
       }
     }
-    return { nowMs: integer(nowMs), scheduled: integer(scheduled), unclaimed: integer(unclaimed), groups }
+    return {
+      nowMs: integer(nowMs),
+      scheduled: integer(scheduled),
+      unclaimed: integer(unclaimed),
+      outbox: integer(outbox),
+      groups,
+    }
   },
 }
 

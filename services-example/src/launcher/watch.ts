@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Bus, GroupStats } from '@busway/bus'
+import type { BusOf, GroupStats } from '@busway/bus'
 import { GROUPS, type Group, groups, type Left } from '../accounting/evidence.js'
 import type { GatewayClient } from '../gateway/client.js'
 import type { GatewayCounts } from '../gateway/desk.js'
 import type { topics } from '../topics.js'
 
-export type LauncherBus = Bus<NonNullable<(typeof topics)['~topics']>, never>
+export type LauncherBus = BusOf<typeof topics>
 
 /** Where a run is. */
 export interface Snapshot {

@@ -1,4 +1,4 @@
-import { type ConsumeContext, createBus, type Handler, type Message, type Subscription } from '@busway/bus'
+import { type BusOf, type ConsumeContext, createBus, type Handler, type Message, type Subscription } from '@busway/bus'
 import { same } from './equal.js'
 import { dedupe, flow, ratelimit } from './plugins.js'
 import { type OrderPaid, topics } from './topics.js'
@@ -91,6 +91,12 @@ export const redriven: number = await bus
   .topic('orders.paid')
   .group('ledger')
   .redrive(page.items.map((item) => item.id))
+const letter = page.items[0]?.body
+if (letter !== undefined && !(letter instanceof Uint8Array)) letter.paidAt.getTime()
+// @ts-expect-error a dead letter's body may be bytes that nobody could decode
+letter?.paidAt
+export const names: string[] = await bus.topics()
+export const passedOn: BusOf<typeof topics> = createBus({ service: 'passed', topics })
 // @ts-expect-error no such topic
 bus.topic('orders.payed')
 bus.on('connection', ({ state }) => state satisfies 'up' | 'down')

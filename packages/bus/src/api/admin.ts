@@ -25,6 +25,8 @@ export interface TopicStats {
   readonly scheduled: number
   /** Published before any group existed. */
   readonly unclaimed: number
+  /** Published by this topic's handlers (`ctx.publish`) to other topics, and on the way there. */
+  readonly outbox: number
   readonly groups: Readonly<Record<string, GroupStats>>
 }
 
@@ -45,14 +47,14 @@ export interface PageOptions {
 /** Why a message became a dead letter. */
 export type DeadReason = 'attempts' | 'unrecoverable' | 'crashes' | 'expired' | 'undecodable' | 'cancelled'
 
-/** A dead letter. */
-export interface DeadLetter {
+/** A dead letter of a topic with bodies of type `Body`. */
+export interface DeadLetter<Body = unknown> {
   readonly id: string
   readonly topic: string
   readonly key?: string
   readonly headers: Readonly<Record<string, string>>
   /** Decoded, by the plugins too; the raw bytes if it can't be. */
-  readonly body: unknown
+  readonly body: Body | Uint8Array
   readonly attempts: number
   readonly crashes: number
   readonly reason: DeadReason
@@ -67,14 +69,14 @@ export interface PurgeOptions {
   state?: 'waiting' | 'dead'
 }
 
-/** One consumer group of a topic. */
-export interface GroupAdmin {
+/** One consumer group of a topic with bodies of type `Body`. */
+export interface GroupAdmin<Body = unknown> {
   /** Stops handing out messages, everywhere, until `resume`. What runs goes on. */
   pause(): Promise<void>
   resume(): Promise<void>
   stats(): Promise<GroupStats>
   /** The dead letters, oldest first. */
-  deadLetters(options?: PageOptions): Promise<Page<DeadLetter>>
+  deadLetters(options?: PageOptions): Promise<Page<DeadLetter<Body>>>
   /**
    * Makes dead letters ready again, ahead of what waits, with all their attempts to come. Resolves with how many.
    *
@@ -88,9 +90,9 @@ export interface GroupAdmin {
   remove(): Promise<void>
 }
 
-/** One topic. */
-export interface TopicAdmin {
+/** One topic with bodies of type `Body`. */
+export interface TopicAdmin<Body = unknown> {
   readonly name: string
   stats(): Promise<TopicStats>
-  group(name: string): GroupAdmin
+  group(name: string): GroupAdmin<Body>
 }

@@ -110,7 +110,9 @@ export interface BusCore<T extends object, P extends string> extends AsyncDispos
     options?: ConsumeOptions<T, P>,
   ): Subscription
   /** Looks after a topic: its numbers, its groups, their dead letters. */
-  topic(name: TopicName<T>): TopicAdmin
+  topic<K extends TopicName<T>>(name: K): TopicAdmin<T[K]>
+  /** The names of all topics of the namespace that were ever published to or consumed from, sorted; by whatever service. */
+  topics(): Promise<string[]>
   /** Calls `listener` whenever the event happens; the function it returns ends that. */
   on<E extends keyof BusEvents>(event: E, listener: (event: BusEvents[E]) => void): () => void
 }
@@ -118,6 +120,14 @@ export interface BusCore<T extends object, P extends string> extends AsyncDispos
 /** A bus over the topics `T` with what the plugins named `P` add. */
 export type Bus<T extends object = Record<string, unknown>, P extends string = never> = BusCore<T, P> &
   Adds<T, P, 'bus'>
+
+/**
+ * A bus over topics that `defineTopics` or `topicTypes` made, with what the plugins named `P` add.
+ *
+ * @example
+ * export function start(bus: BusOf<typeof topics>): void { bus.consume('orders.paid', onPaid) }
+ */
+export type BusOf<X extends Topics<object>, P extends string = never> = Bus<NonNullable<X['~topics']>, P>
 
 /** Any bus, where only its types matter. */
 export interface BusTypes {
