@@ -1,0 +1,124 @@
+import type { OutboxEntry, Script } from '@busway/lua'
+import { expect } from 'chai'
+import { createRelayer } from '../../packages/bus/src/relay/relayer.js'
+import type { ScriptRunner } from '../../packages/bus/src/seams.js'
+import { LogLines } from '../support/log-lines.js'
+import { Received } from '../support/received.js'
+
+/** An outbox in memory and what arrived at its destinations. */
+class FakeOutbox {
+  readonly entries: OutboxEntry[] = []
+  readonly arrived: string[] = []
+  readonly calls = new Received<string>()
+  readonly ensured: string[] = []
+  /** Destinations that refuse. */
+  readonly broken = new Set<string>()
+  perRead = 100
+
+  put(destination: string, number: number, bytes = 1): void {
+    this.entries.push({ destination, tag: `s~1 ${number}`, entry: Buffer.alloc(bytes) })
+  }
+
+  async run(name: string, topic: string, request: unknown): Promise<unknown> {
+    await new Promise((resolve) => setImmediate(resolve))
+    switch (name) {
+      case 'outbox-read':
+        this.calls.add('read')
+        return { entries: this.entries.slice(0, this.perRead), more: this.entries.length > this.perRead }
+      case 'relay': {
+        if (this.broken.has(topic)) throw new Error(`${topic} is broken`)
+        const { entries } = request as { entries: Buffer[] }
+        this.calls.add(`relay ${topic} ${entries.length}`)
+        return { nowMs: 1, applied: entries.length, guardErrors: [] }
+      }
+      case 'outbox-trim': {
+        const { destination, tags } = request as { destination: string; tags: string[] }
+        for (const tag of tags) {
+          const at = this.entries.findIndex((entry) => entry.destination === destination && entry.tag === tag)
+          this.entries.splice(at, 1)
+          this.arrived.push(`${destination} ${tag}`)
+        }
+        this.calls.add('trim')
+        return { left: 0 }
+      }
+      default:
+        throw new Error(`no ${name} here`)
+    }
+  }
+}
+
+function relaying(outbox: FakeOutbox) {
+  const log = new LogLines()
+  const runner = {
+    runRepeatable: (script: Script<unknown, unknown>, topic: string, request: unknown) =>
+      outbox.run(script.name, topic, request),
+  } as unknown as ScriptRunner
+  const publisher = { ensureTopic: async (topic: string) => void outbox.ensured.push(topic) }
+  return { relayer: createRelayer({ runner, publisher, log: log.logger }), log }
+}
+
+describe('the relayer', () => {
+  it('carries what is in the outbox to each destination, in order, making its topic first', async () => {
+    const outbox = new FakeOutbox()
+    for (const number of [1, 2, 3]) outbox.put(number === 2 ? 'b' : 'c', number)
+    const { relayer } = relaying(outbox)
+    relayer.kick('a')
+    await relayer.close(1_000)
+    expect(outbox.arrived).to.deep.equal(['c s~1 1', 'c s~1 3', 'b s~1 2'])
+    expect(outbox.ensured.sort()).to.deep.equal(['b', 'c'])
+    expect(outbox.entries).to.have.length(0)
+  })
+
+  it('goes on while there is more', async () => {
+    const outbox = new FakeOutbox()
+    outbox.perRead = 10
+    for (let number = 1; number <= 35; number++) outbox.put('b', number)
+    const { relayer } = relaying(outbox)
+    relayer.kick('a')
+    await relayer.close(1_000)
+    expect(outbox.entries).to.have.length(0)
+  })
+
+  it('works on a topic once at a time, and once more if it was kicked meanwhile', async () => {
+    const outbox = new FakeOutbox()
+    const { relayer } = relaying(outbox)
+    for (let i = 0; i < 10; i++) relayer.kick('a')
+    await relayer.close(1_000)
+    expect(outbox.calls.items).to.deep.equal(['read', 'read'])
+  })
+
+  it('leaves what cannot be relayed for the next kick, and relays the rest', async () => {
+    const outbox = new FakeOutbox()
+    outbox.perRead = 2
+    outbox.put('broken', 1)
+    outbox.put('b', 2)
+    outbox.put('b', 3)
+    outbox.broken.add('broken')
+    const { relayer, log } = relaying(outbox)
+    relayer.kick('a')
+    await log.first(({ destination }) => destination === 'broken')
+    await outbox.calls.until((calls) => calls.includes('trim'), 'the rest')
+    expect(outbox.arrived).to.deep.equal(['b s~1 2'])
+    outbox.broken.clear()
+    relayer.kick('a')
+    await relayer.close(1_000)
+    expect(outbox.entries).to.have.length(0)
+  })
+
+  it('sends large entries in several calls', async () => {
+    const outbox = new FakeOutbox()
+    for (const number of [1, 2, 3]) outbox.put('b', number, 700_000)
+    const { relayer } = relaying(outbox)
+    relayer.kick('a')
+    await relayer.close(1_000)
+    expect(outbox.calls.items.filter((call) => call.startsWith('relay'))).to.have.length(3)
+  })
+
+  it('starts nothing after close', async () => {
+    const outbox = new FakeOutbox()
+    const { relayer } = relaying(outbox)
+    await relayer.close(1_000)
+    relayer.kick('a')
+    expect(outbox.calls.items).to.have.length(0)
+  })
+})
