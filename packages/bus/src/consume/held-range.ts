@@ -45,6 +45,8 @@ export class HeldRange {
   /** Messages in `Progress.done`. */
   done = 0
   unstarted: number
+  /** Redis has its ids and not its bytes: an eviction, or a hand. There is nothing to keep as a dead letter. */
+  readonly isLost: boolean
 
   #next = 0
   #value: Buffer | null | undefined
@@ -61,6 +63,7 @@ export class HeldRange {
     this.failure = fetched.failure
     this.held = held
     this.#value = fetched.value
+    this.isLost = fetched.value === null
     this.progress = new Uint8Array(fetched.count)
     this.unconfirmed = fetched.count
     if (fetched.skip !== undefined) {

@@ -72,8 +72,16 @@ export class Verdicts {
     const error = toError(thrown)
     const mayPass =
       error instanceof BuswayError && !(error instanceof UnrecoverableError) && error.code !== 'UNDECODABLE'
-    if (mayPass) this.failed(run, error, runMs)
+    if (run.range.isLost) this.#lost(run, error, runMs)
+    else if (mayPass) this.failed(run, error, runMs)
     else this.#dead(run, error, 'undecodable', runMs)
+  }
+
+  /** Nothing is left of it but its place in the books, which is cleared. */
+  #lost(run: Run, error: Error, runMs: number): void {
+    run.log.error({ err: error }, 'Redis has lost a message: is its maxmemory-policy noeviction?')
+    const ended = this.#ended(run, { kind: 'dead', error, reason: 'undecodable' }, runMs)
+    run.range.held.settler.done(run.range, run.index, ended)
   }
 
   /** Its attempts were used up by others (crashes, another policy): it does not run. */
