@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { decodeError, encodeError, toError } from '../../packages/bus/src/consume/error-record.js'
+import { decodeError, encodeError, loggable, toError } from '../../packages/bus/src/consume/error-record.js'
 import { BuswayError } from '../../packages/bus/src/errors/index.js'
 
 describe('the record of an error', () => {
@@ -13,6 +13,13 @@ describe('the record of an error', () => {
   it('keeps nothing else that an error may carry', () => {
     const error = Object.assign(new Error('no'), { body: 'secret', response: { password: 'secret' } })
     expect(encodeError(error)).to.not.contain('secret')
+    expect(Object.keys(loggable(error))).to.deep.equal([])
+  })
+
+  it('tells what caused it', () => {
+    const error = new Error('outer', { cause: new Error('inner') })
+    expect(decodeError(encodeError(error)).stack).to.contain('caused by: Error: inner')
+    expect(loggable(error).stack).to.contain('caused by: Error: inner')
   })
 
   it('is bounded', () => {

@@ -132,12 +132,13 @@ describe('a subscription', () => {
   it('gives back what a handler that became slow does not come to run', async () => {
     const bus = w.bus()
     const gate = new Gate()
+    const warm = new Received<unknown>()
     const held = new Received<unknown>()
     let isSlow = false
     const slow = bus.consume(
       'orders.paid',
       async ({ body }) => {
-        if (!isSlow) return
+        if (!isSlow) return warm.add(body)
         held.add(body)
         await gate.opened
       },
@@ -145,6 +146,7 @@ describe('a subscription', () => {
     )
     await slow.ready
     for (let i = 0; i < 300; i++) await bus.publish('orders.paid', 'warm')
+    await warm.count(300)
     isSlow = true
     await bus.publishBatch(
       'orders.paid',

@@ -3,6 +3,7 @@
 const MESSAGE_LIMIT = 1_000
 const STACK_LIMIT = 4_000
 const WORD_LIMIT = 100
+const CAUSES = 5
 
 export interface ErrorRecord {
   readonly name: string
@@ -24,16 +25,37 @@ function describe(thrown: unknown): string {
   return String(thrown)
 }
 
-export function encodeError(error: Error): string {
-  const { name, message, stack } = error
+export const encodeError = (error: Error): string => JSON.stringify(recordOf(error))
+
+/** For a log line: what is recorded and no more, since errors may carry requests and payloads along. */
+export function loggable(error: Error): Error {
+  const { name, message, stack, code } = recordOf(error)
+  const clean = Object.assign(new Error(message), code === undefined ? {} : { code })
+  Object.defineProperty(clean, 'name', { value: name })
+  Object.defineProperty(clean, 'stack', { value: stack ?? `${name}: ${message}` })
+  return clean
+}
+
+function recordOf(error: Error): ErrorRecord {
   const code = (error as { code?: unknown }).code
-  const record: ErrorRecord = {
-    name: cut(name, WORD_LIMIT) ?? 'Error',
-    message: cut(message, MESSAGE_LIMIT) ?? '',
-    ...(typeof stack === 'string' ? { stack: cut(stack, STACK_LIMIT) } : {}),
-    ...(typeof code === 'string' || typeof code === 'number' ? { code: cut(String(code), WORD_LIMIT) } : {}),
+  const stack = stackWithCauses(error)
+  return {
+    name: cut(error.name, WORD_LIMIT) ?? 'Error',
+    message: cut(error.message, MESSAGE_LIMIT) ?? '',
+    ...(stack === undefined ? {} : { stack: cut(stack, STACK_LIMIT) as string }),
+    ...(typeof code === 'string' || typeof code === 'number' ? { code: cut(String(code), WORD_LIMIT) as string } : {}),
   }
-  return JSON.stringify(record)
+}
+
+function stackWithCauses(error: Error): string | undefined {
+  if (typeof error.stack !== 'string') return undefined
+  let stack = error.stack
+  let { cause } = error
+  for (let depth = 0; depth < CAUSES && cause instanceof Error; depth++) {
+    stack += `\ncaused by: ${cause.stack ?? cause.message}`
+    cause = cause.cause
+  }
+  return stack
 }
 
 /** What a dead letter shows; a record that another client wrote differently is still shown. */

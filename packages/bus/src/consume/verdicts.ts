@@ -2,7 +2,7 @@
 import type { Settle, SettleGuardCall, StagedPublish } from '@busway/lua'
 import type { Outcome } from '../api/index.js'
 import { BuswayError, UnrecoverableError } from '../errors/index.js'
-import { encodeError, toError } from './error-record.js'
+import { encodeError, loggable, toError } from './error-record.js'
 import { judge, type RetrySettings } from './retry-policy.js'
 import type { Run, RunSubject } from './run.js'
 import type { Ended } from './settler.js'
@@ -93,7 +93,7 @@ export class Verdicts {
 
   #dead(run: Run, error: Error, reason: (Outcome & { kind: 'dead' })['reason'], runMs: number): void {
     const outcome: Outcome = { kind: 'dead', error, reason }
-    run.log.error({ err: error, reason }, 'The message is a dead letter')
+    run.log.error({ err: loggable(error), reason }, 'The message is a dead letter')
     this.#tell(run, this.#ended(run, outcome, runMs), {
       ...this.#address(run, this.#guardCalls(run, outcome)),
       outcome: 'dead',
