@@ -1,0 +1,184 @@
+import { expect } from 'chai'
+import { Backlog } from '../../packages/bus/src/consume/backlog.js'
+import { HandlerPace } from '../../packages/bus/src/consume/lookahead.js'
+import { Processor, type ProcessorHost } from '../../packages/bus/src/consume/processor.js'
+import { checkConsumeOptions } from '../../packages/bus/src/consume/settings.js'
+import { Settler } from '../../packages/bus/src/consume/settler.js'
+import { BuswayError } from '../../packages/bus/src/errors/index.js'
+import { composePipeline } from '../../packages/bus/src/plugins/pipeline.js'
+import type { AnyHandler, Publisher } from '../../packages/bus/src/seams.js'
+import { LogLines } from '../support/log-lines.js'
+import { Gate, Received } from '../support/received.js'
+import { heldRange, type RangeOptions, silent } from './held.js'
+
+function processing(handler: AnyHandler, options: object) {
+  const { logger } = new LogLines()
+  const pipeline = composePipeline([], logger, false)
+  const settings = checkConsumeOptions('test', options, pipeline)
+  const backlog = new Backlog()
+  const settler = new Settler(silent)
+  const progressed = new Received<number>()
+  const refused = new Received<string>()
+  const host: ProcessorHost = {
+    progressed() {
+      progressed.add(settler.unsent)
+      setImmediate(() => processor.start())
+    },
+    refill: () => {},
+    abandoned: () => {},
+    refused: ({ outcome }) => refused.add(outcome.kind),
+  }
+  const publisher = { stage: async (topic: string) => ({ topic, batch: { value: new Uint8Array() } }) }
+  const subject = {
+    topic: 'orders.paid',
+    group: 'test',
+    options: {},
+    publisher: publisher as unknown as Publisher,
+    pipeline,
+    log: logger,
+  }
+  const processor = new Processor(subject, settings, handler, {
+    backlog,
+    pace: new HandlerPace(settings.concurrency),
+    host,
+  })
+  let lease = 0
+  const receive = (range: RangeOptions) => {
+    backlog.push(heldRange({ settler, lease: ++lease, ...range }))
+    processor.start()
+  }
+  return { processor, settler, backlog, receive, progressed, refused }
+}
+
+describe('a processor', () => {
+  it('runs at most concurrency handlers at once', async () => {
+    const gate = new Gate()
+    let most = 0
+    let now = 0
+    const { processor, receive, progressed } = processing(
+      async () => {
+        most = Math.max(most, ++now)
+        await gate.opened
+        now--
+      },
+      { concurrency: 3 },
+    )
+    receive({ count: 5 })
+    expect([processor.running, most]).to.deep.equal([3, 3])
+    gate.open()
+    await progressed.count(5)
+    expect(most).to.equal(3)
+  })
+
+  it('runs a suspect with nothing beside it', async () => {
+    const gates = [new Gate(), new Gate(), new Gate()]
+    const started = new Received<unknown>()
+    let runs = 0
+    const { processor, receive, progressed } = processing(
+      async ({ body }) => {
+        started.add(body)
+        await gates[runs++]?.opened
+      },
+      { concurrency: 3 },
+    )
+    receive({})
+    receive({ solo: true })
+    receive({})
+    expect(processor.running).to.equal(1)
+    gates[0]?.open()
+    await progressed.count(1)
+    processor.start()
+    await started.count(2)
+    expect(processor.running).to.equal(1)
+    gates[1]?.open()
+    await progressed.count(2)
+    processor.start()
+    await started.count(3)
+    gates[2]?.open()
+    await progressed.count(3)
+  })
+
+  it('runs what ran before a crash no further ahead than its settles are confirmed', async () => {
+    const { processor, settler, receive, backlog } = processing(() => {}, { concurrency: 2 })
+    receive({ count: 6, again: true })
+    expect([settler.unsent, backlog.size]).to.deep.equal([2, 4])
+    const shipment = settler.take()
+    processor.start()
+    expect(backlog.size).to.equal(4)
+    settler.confirm(shipment)
+    processor.start()
+    expect(backlog.size).to.equal(2)
+  })
+
+  it('lets the event loop have its turn between handlers that never wait', async () => {
+    const { receive, progressed } = processing(
+      () => {
+        const until = performance.now() + 1
+        while (performance.now() < until);
+      },
+      { concurrency: 1 },
+    )
+    const turns: number[] = []
+    const turn = setInterval(() => turns.push(progressed.items.length), 1)
+    receive({ count: 50 })
+    await progressed.count(50)
+    clearInterval(turn)
+    expect(turns.length).to.be.greaterThan(3)
+  })
+
+  it('goes on after a handler that throws without waiting', async () => {
+    const { settler, receive, progressed } = processing(
+      ({ body }) => {
+        if (body === 1) throw new Error('no')
+      },
+      { concurrency: 1 },
+    )
+    receive({ count: 3 })
+    await progressed.count(3)
+    const { acks, settles } = settler.take()
+    expect(acks).to.deep.equal([
+      { lease: 1, from: 0, count: 1 },
+      { lease: 1, from: 2, count: 1 },
+    ])
+    expect(settles.map(({ outcome, index }) => [outcome, index])).to.deep.equal([['retry', 1]])
+  })
+
+  it('settles nothing of a session that is lost, and publishes nothing', async () => {
+    const gate = new Gate()
+    const codes = new Received<unknown>()
+    const { processor, settler, receive, refused } = processing(
+      async (_message, { publish, signal }) => {
+        await gate.opened
+        codes.add(signal.aborted && signal.reason.code)
+        await publish('orders.other', 1).catch((error) => codes.add(error.code))
+      },
+      { concurrency: 1 },
+    )
+    receive({})
+    processor.lost(settler, new BuswayError('LEASE_LOST', 'lost'))
+    settler.lose(() => {})
+    gate.open()
+    expect(await refused.count(1)).to.deep.equal(['done'])
+    expect(codes.items).to.deep.equal(['LEASE_LOST', 'LEASE_LOST'])
+    expect(settler.sendable).to.equal(0)
+    processor.close()
+  })
+
+  it('publishes with the settle what a handler staged, whether it awaited it or not', async () => {
+    const { settler, receive, progressed } = processing(
+      (_message, { publish }) => {
+        void publish('orders.other', 1)
+        void publish('orders.more', 2)
+      },
+      { concurrency: 1 },
+    )
+    receive({})
+    await progressed.count(1)
+    const [settle] = settler.take().settles
+    expect(settle).to.have.property('outcome', 'done')
+    expect((settle as unknown as { staged: { topic: string }[] }).staged.map(({ topic }) => topic)).to.deep.equal([
+      'orders.other',
+      'orders.more',
+    ])
+  })
+})
