@@ -1,7 +1,8 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import type { HeldRange } from '../../packages/bus/src/consume/held-range.js'
-import { ConsumerSession, type SessionEnd } from '../../packages/bus/src/consume/session.js'
+import { ConsumerSession } from '../../packages/bus/src/consume/session.js'
+import type { SessionEnd } from '../../packages/bus/src/consume/session-parts.js'
 import { checkConsumeOptions } from '../../packages/bus/src/consume/settings.js'
 import { composePipeline } from '../../packages/bus/src/plugins/pipeline.js'
 import { LogLines } from '../support/log-lines.js'
@@ -183,6 +184,23 @@ describe('a consumer session', () => {
     work.session.wake()
     await work.settled.until(() => server.settled.includes(7), 'the lease that was not seen')
     expect(work.redelivered).to.have.length(1)
+    await work.session.close([], 100)
+  })
+
+  it('does not keep Redis busy with what fails again and again', async () => {
+    const server = new FakeServer(3)
+    const work = working(server)
+    await settleAll(work, 3)
+    let calls = 0
+    const { advance } = server
+    server.advance = (request) => {
+      if (++calls > 3) return advance.call(server, request)
+      throw new Error('a script raised')
+    }
+    const beganMs = performance.now()
+    work.session.wake()
+    await work.settled.until(() => calls > 3, 'a request that succeeds')
+    expect(performance.now() - beganMs).to.be.greaterThan(50)
     await work.session.close([], 100)
   })
 

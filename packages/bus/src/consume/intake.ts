@@ -5,6 +5,16 @@ import type { HeldRange } from './held-range.js'
 import { ask, giveBackAfterMs, HandlerPace, holdTarget } from './lookahead.js'
 import type { ConsumeSettings } from './settings.js'
 
+export interface IntakeHost {
+  /** A fetch is under way. */
+  isAsking(): boolean
+  /** Messages were given back, to be told to Redis. */
+  gaveBack(): void
+}
+
+/** `all`, or all but a message that runs alone. */
+type Leaving = 'all' | 'but solo'
+
 export class Intake {
   readonly backlog = new Backlog()
   readonly pace: HandlerPace
@@ -12,19 +22,22 @@ export class Intake {
   isShut = false
 
   readonly #settings: ConsumeSettings
-  readonly #onStale: () => void
+  readonly #host: IntakeHost
+  /** Given back since the beginning, in messages. */
+  givenBack = 0
+  /** What is to be given back as soon as no fetch is under way. */
+  #leaving: Leaving | undefined
   #timer: NodeJS.Timeout | undefined
 
-  /** `onStale`: messages were given back, to be told to Redis. */
-  constructor(settings: ConsumeSettings, onStale: () => void) {
+  constructor(settings: ConsumeSettings, host: IntakeHost) {
     this.#settings = settings
-    this.#onStale = onStale
+    this.#host = host
     this.pace = new HandlerPace(settings.concurrency)
   }
 
   /** How many to ask for; `others` are held or asked for beside the backlog. `isAtRisk`: no more than can start, see `Settler`. */
   room(others: number, isAtRisk: boolean): number {
-    if (this.isShut) return 0
+    if (this.isShut || this.#leaving !== undefined) return 0
     const held = this.backlog.size + others
     if (isAtRisk) return Math.max(0, this.#settings.concurrency - held)
     return ask(this.#settings, this.pace.perMessageMs, held)
@@ -42,13 +55,35 @@ export class Intake {
     else if (this.backlog.size > 0) this.#watchAge()
   }
 
-  /** Gives back all that has not started. Answers how many messages. */
-  giveBackAll(): number {
-    return release(this.backlog.takeOut(() => true))
+  /** Gives back all that has not started, once nothing more is on its way. */
+  giveBackAll(): void {
+    this.#giveBack('all')
+  }
+
+  /** What was under way has been answered. */
+  answered(): void {
+    if (this.#leaving !== undefined) this.#giveBack(this.#leaving)
+  }
+
+  /**
+   * What is given back goes to the head of the line. So it goes at once and with all that is behind it: neither may what a fetch under way brings
+   * be given back after it, and stand before it, nor may what is kept here run before it.
+   */
+  #giveBack(leaving: Leaving): void {
+    if (this.#host.isAsking()) {
+      this.#leaving = this.#leaving === 'all' ? 'all' : leaving
+      return
+    }
+    this.#leaving = undefined
+    const ranges = this.backlog.takeOut(({ held }) => leaving === 'all' || !held.solo)
+    if (ranges.length === 0) return
+    for (const range of ranges) this.givenBack += range.held.settler.release(range)
+    this.#host.gaveBack()
   }
 
   /** Drops what a session that is over held: it is not this one's to give back. */
   drop(which: (range: HeldRange) => boolean): void {
+    this.#leaving = undefined
     this.backlog.takeOut(which)
   }
 
@@ -70,18 +105,10 @@ export class Intake {
   }
 
   #giveBackStale(ageMs: number): void {
-    const limitMs = performance.now() - ageMs
-    const stale = this.backlog.takeOut(({ held }) => !held.solo && held.receivedMs <= limitMs)
-    if (stale.length === 0) return
-    release(stale)
+    const oldest = this.backlog.first
+    if (oldest === undefined || oldest.held.solo || oldest.held.receivedMs > performance.now() - ageMs) return
     // So that what others could run is not asked for again at once.
     this.pace.observeAtLeast(ageMs)
-    this.#onStale()
+    this.#giveBack('but solo')
   }
-}
-
-function release(ranges: readonly HeldRange[]): number {
-  let count = 0
-  for (const range of ranges) count += range.held.settler.release(range)
-  return count
 }

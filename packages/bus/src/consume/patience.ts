@@ -23,7 +23,7 @@ export class Patience {
   }
 
   /** Resolves early when `signal` aborts. */
-  async pause(signal: AbortSignal): Promise<void> {
-    await delay(this.nextMs(), undefined, { signal }).catch(() => undefined)
+  async pause(signal: AbortSignal, atMostMs = LONGEST_MS): Promise<void> {
+    await delay(Math.min(this.nextMs(), atMostMs), undefined, { signal }).catch(() => undefined)
   }
 }

@@ -9,16 +9,15 @@
  * are interrupted every few milliseconds, so that timers and sockets get their turn.
  */
 import type { StagedPublish } from '@busway/lua'
-import type { ConsumeContext, Outcome } from '../api/index.js'
+import type { Outcome } from '../api/index.js'
 import { BuswayError } from '../errors/index.js'
-import { compose } from '../plugins/chain.js'
 import type { AnyHandler } from '../seams.js'
 import { JSON_TYPE } from '../wire/index.js'
 import type { Backlog } from './backlog.js'
 import { decodeBody, decodeWith } from './body-decoder.js'
 import { toError } from './error-record.js'
-import { HandlerContext } from './handler-context.js'
 import type { HeldRange } from './held-range.js'
+import { invocation } from './invocation.js'
 import type { HandlerPace } from './lookahead.js'
 import { ReceivedMessage } from './received-message.js'
 import { isExhausted } from './retry-policy.js'
@@ -313,22 +312,3 @@ interface Failure {
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-
-/** The handler with its context and, where there are any, the middlewares around it. */
-function invocation(subject: RunSubject, settings: ConsumeSettings, handler: AnyHandler): (run: Run) => unknown {
-  const { extendContext, handle } = subject.pipeline
-  const call = (run: Run): unknown => {
-    const context = new HandlerContext(run) as ConsumeContext
-    extendContext?.(context, run)
-    return handler(run.message, context)
-  }
-  const own = compose(
-    settings.use.map((middleware, i) => ({ from: `the subscription's use[${i}]`, run: middleware })),
-    false,
-  )
-  const callAsync = async (run: Run): Promise<unknown> => call(run)
-  if (handle === undefined && own === undefined) return call
-  if (own === undefined) return (run) => handle?.(run, () => callAsync(run))
-  if (handle === undefined) return (run) => own(run, () => callAsync(run))
-  return (run) => handle(run, () => own(run, () => callAsync(run)))
-}

@@ -39,13 +39,13 @@ import {
   type SyncReply,
   sync,
 } from '@busway/lua'
-import type { Logger } from '../api/index.js'
 import { BuswayError } from '../errors/index.js'
-import type { RedisFailure, ScriptRunner } from '../seams.js'
+import type { RedisFailure } from '../seams.js'
 import { HeldRange } from './held-range.js'
+import { type Answer, failureOf, type InFlight, isTransportFailure, refusedWhole, saysLost } from './in-flight.js'
 import { Patience } from './patience.js'
-import type { ConsumeSettings } from './settings.js'
-import { type Ended, Settler, type Shipment } from './settler.js'
+import type { SessionEnd, SessionParts, Times } from './session-parts.js'
+import { Settler } from './settler.js'
 
 /** Requests under way at once. */
 const MOST_IN_FLIGHT = 2
@@ -57,56 +57,8 @@ const FETCH_BYTES = 4 * 1024 * 1024
 const LONGEST_TIMER_MS = 3_600_000
 const OPEN_TRY_MS = 10_000
 const LEFT_AGAIN_MS = 100
-
-/** `<bus>~<counter>`: unique over all topics, since a session numbers its outbox entries too. */
-let sessions = 0
-export const nextSessionId = (busId: string): string => `${busId}~${(++sessions).toString(36)}`
-
-/** Why a session is over. */
-export type SessionEnd = 'closed' | 'lost' | 'rolled back'
-
-export interface Times {
-  /** Of the request that settled, by the monotonic clock. */
-  readonly sentMs: number
-  readonly answeredMs: number
-}
-
-/** What a session needs of the subscription that owns it. */
-export interface SessionOwner {
-  /** How many messages to ask for, given how many requests under way ask for already; 0 for none now. */
-  room(asked: number): number
-  /** Messages to run. */
-  received(ranges: readonly HeldRange[], times: Times): void
-  confirmed(ended: Ended, times: Times): void
-  recovered(recovered: Recovered): void
-  /** A reply was taken: what it confirmed may let others start. */
-  answered(): void
-  /** The outbox has entries. */
-  outbox(): void
-}
-
-export interface SessionParts {
-  readonly id: string
-  readonly topic: string
-  readonly runner: ScriptRunner
-  readonly settings: ConsumeSettings
-  readonly info: string
-  /** What the subscription's fetch guards are given, and the keys of its guards. */
-  readonly guards: Pick<AdvanceRequest, 'fetchGuardCalls' | 'guardKeys'>
-  readonly owner: SessionOwner
-  readonly log: Logger
-}
-
-type Answer = { ok: AdvanceReply } | { failure: RedisFailure }
-
-interface InFlight {
-  readonly number: number
-  readonly shipment: Shipment
-  readonly want: number
-  readonly renew: boolean
-  readonly sentMs: number
-  answer: Answer | undefined
-}
+/** Beside what the connection itself takes its time for. */
+const RECONNECT_PAUSE_MS = 50
 
 export class ConsumerSession {
   readonly settler: Settler
@@ -117,6 +69,8 @@ export class ConsumerSession {
   readonly #leases = new Map<number, HeldRange>()
   readonly #patience = new Patience()
   readonly #abort = new AbortController()
+  /** Syncs without a successful request between them. */
+  #healsInRow = 0
   #resolveEnded: (end: SessionEnd) => void = () => undefined
   #state: 'new' | 'open' | 'healing' | 'over' = 'new'
   #group = '' as GroupRef
@@ -154,6 +108,11 @@ export class ConsumerSession {
 
   get id(): string {
     return this.#parts.id
+  }
+
+  /** A fetch is under way. */
+  get isAsking(): boolean {
+    return this.#asked > 0
   }
 
   get group(): GroupRef {
@@ -238,7 +197,10 @@ export class ConsumerSession {
       entry.answer = answer
       this.#takeAnswers()
     }
-    runner.run(shipment.publishing ? advancePublishing : advance, topic, request).then(
+    const script = shipment.publishing ? advancePublishing : advance
+    // What cannot be encoded throws: then nothing was sent.
+    const sent = new Promise<AdvanceReply>((resolve) => resolve(runner.run(script, topic, request)))
+    sent.then(
       (reply) => answered({ ok: reply }),
       (failure: RedisFailure) => answered({ failure }),
     )
@@ -272,6 +234,7 @@ export class ConsumerSession {
     this.#confirmed = entry.number
     this.#asked -= entry.want
     this.#patience.reset()
+    this.#healsInRow = 0
     runner.learnTime(reply.nowMs)
     if (entry.shipment.publishing) this.#publishPatience.reset()
     this.settler.confirm(entry.shipment)
@@ -335,7 +298,7 @@ export class ConsumerSession {
     this.#inFlight = []
     this.#asked = 0
     if (stopped.some(({ renew }) => renew)) this.#mustRenew = true
-    if (stopped.some(({ answer }) => answer !== undefined && 'ok' in answer && answer.ok.status === 'lost')) {
+    if (stopped.some(saysLost)) {
       this.#giveBack(stopped)
       this.#end('lost')
       return
@@ -384,6 +347,16 @@ export class ConsumerSession {
 
   /** `stopped` may or may not have happened; afterwards that is known. */
   async #synchronize(stopped: readonly InFlight[]): Promise<void> {
+    const failure = stopped.map(({ answer }) => failureOf(answer)).find((each) => each?.kind === 'failed')
+    if (failure !== undefined) {
+      this.#parts.log.error(
+        { error: failure.message, session: this.id },
+        'Redis failed to settle and fetch for this consumer; it goes on trying',
+      )
+    }
+    // A connection that went is waited for anyway; what else comes again at once must not keep Redis busy.
+    const isTransport = stopped.some(({ answer }) => isTransportFailure(failureOf(answer)))
+    if (this.#healsInRow++ > 0 && !isTransport) await this.#patience.pause(this.#abort.signal)
     const reply = await this.#sync()
     if (reply === undefined) {
       this.#giveBack(stopped)
@@ -417,6 +390,7 @@ export class ConsumerSession {
     this.#isWaiting = false
     this.#state = 'open'
     this.#receive(reply.unknown, false, true)
+    this.#parts.owner.answered()
   }
 
   /** Tries until it is answered; `undefined` if the session ended meanwhile. Each try fences off all requests before it. */
@@ -442,7 +416,8 @@ export class ConsumerSession {
             'Redis failed to synchronize this consumer; it goes on trying',
           )
         if (reply === 'NOSCRIPT') await runner.reload().catch(() => undefined)
-        await this.#patience.pause(this.#abort.signal)
+        const atMostMs = isTransportFailure(error as RedisFailure) ? RECONNECT_PAUSE_MS : undefined
+        await this.#patience.pause(this.#abort.signal, atMostMs)
       }
     }
   }
@@ -565,15 +540,3 @@ const partOf = ({ range, index }: { range: HeldRange; index: number }): LeasePar
   from: range.from + index,
   count: 1,
 })
-
-/**
- * The refusal, if every request was refused before the first write, or came after one that was: Redis runs no number but the next, so those
- * answered `resync`.
- */
-function refusedWhole(requests: readonly InFlight[]): RedisFailure | undefined {
-  const first = requests[0]?.answer
-  if (first === undefined || 'ok' in first || first.failure.kind !== 'refused') return undefined
-  const notApplied = ({ answer }: InFlight): boolean =>
-    answer !== undefined && ('ok' in answer ? answer.ok.status === 'resync' : answer.failure.kind === 'refused')
-  return requests.every(notApplied) ? first.failure : undefined
-}

@@ -3,7 +3,7 @@ import type { Recovered } from '@busway/lua'
 import { BuswayError } from '../errors/index.js'
 import type { ConsumeDependencies } from '../seams.js'
 import type { Run, RunSubject } from './run.js'
-import type { Times } from './session.js'
+import type { Times } from './session-parts.js'
 import type { Ended } from './settler.js'
 
 /** Moments of events are told by the wall clock. */

@@ -21,7 +21,8 @@ import { watchLoop } from './loop-watch.js'
 import { Patience } from './patience.js'
 import { Processor } from './processor.js'
 import type { RunSubject } from './run.js'
-import { ConsumerSession, nextSessionId, type SessionEnd, type SessionOwner } from './session.js'
+import { ConsumerSession } from './session.js'
+import { nextSessionId, type SessionEnd, type SessionOwner } from './session-parts.js'
 import { type ConsumeSettings, checkConsumeOptions } from './settings.js'
 import { SubscriptionEvents } from './subscription-events.js'
 
@@ -74,7 +75,10 @@ class ConsumerSubscription implements OwnedSubscription {
     this.#dependencies = dependencies
     this.#handler = handler
     this.#settings = checkConsumeOptions(dependencies.service, options, dependencies.pipeline())
-    this.#intake = new Intake(this.#settings, () => this.#session?.pump())
+    this.#intake = new Intake(this.#settings, {
+      isAsking: () => this.#session?.isAsking ?? false,
+      gaveBack: () => this.#session?.pump(),
+    })
     this.ready = new Promise((resolve, reject) => {
       this.#settleReady = { resolve, reject }
     })
@@ -190,7 +194,10 @@ class ConsumerSubscription implements OwnedSubscription {
       },
       confirmed: (ended, times) => events.settled(ended, times),
       recovered: (recovered) => events.recovered(recovered),
-      answered: () => processor.start(),
+      answered: () => {
+        this.#intake.answered()
+        processor.start()
+      },
       outbox: () => relayer.kick(this.topic),
     }
     const session = new ConsumerSession({
@@ -310,7 +317,8 @@ class ConsumerSubscription implements OwnedSubscription {
 
   async #leave({ processor, life }: Works): Promise<CloseReport> {
     processor.stop()
-    let released = this.#intake.giveBackAll()
+    const givenBack = this.#intake.givenBack
+    this.#intake.giveBackAll()
     this.#session?.pump()
     if (processor.running > 0) {
       const drained = new Promise<void>((resolve) => {
@@ -325,15 +333,17 @@ class ConsumerSubscription implements OwnedSubscription {
     }
     const running = processor.runs()
     const session = this.#session
+    let released = 0
     if (session !== undefined) {
       await this.#deadline.or(session.flushed(), LAST_WORDS_MS)
       const budgetMs = session.settler.unconfirmed > 0 ? CLOSE_MS : EMPTY_CLOSE_MS
       const closeMs = Math.max(LAST_WORDS_MS, Math.min(this.#deadline.leftMs, budgetMs))
-      released += await session.close(running, closeMs)
+      released = await session.close(running, closeMs)
     }
     processor.close()
     // A session with runs left lingers, and its life with it.
     if (running.length === 0) await this.#deadline.or(life, LAST_WORDS_MS)
+    released += this.#intake.givenBack - givenBack
     return { released, abandoned: running.map((run) => run.message.id), unanswered: 0 }
   }
 }

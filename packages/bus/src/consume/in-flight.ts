@@ -1,0 +1,38 @@
+/** Requests of a session that are under way, and what may be concluded from how they ended. */
+import type { AdvanceReply } from '@busway/lua'
+import type { RedisFailure } from '../seams.js'
+import type { Shipment } from './settler.js'
+
+export type Answer = { ok: AdvanceReply } | { failure: RedisFailure }
+
+export interface InFlight {
+  readonly number: number
+  readonly shipment: Shipment
+  readonly want: number
+  readonly renew: boolean
+  readonly sentMs: number
+  answer: Answer | undefined
+}
+
+export const failureOf = (answer: Answer | undefined): RedisFailure | undefined =>
+  answer !== undefined && 'failure' in answer ? answer.failure : undefined
+
+/** It may have run or not, and the connection has to be made again. */
+export const isTransportFailure = (failure: RedisFailure | undefined): boolean =>
+  failure?.kind === 'unknown' || failure?.kind === 'unsent'
+
+/** Redis says that the session is not alive. */
+export const saysLost = ({ answer }: InFlight): boolean =>
+  answer !== undefined && 'ok' in answer && answer.ok.status === 'lost'
+
+/**
+ * The refusal, if every request was refused before the first write, or came after one that was: Redis runs no number but the next, so those
+ * answered `resync`.
+ */
+export function refusedWhole(requests: readonly InFlight[]): RedisFailure | undefined {
+  const first = requests[0]?.answer
+  if (first === undefined || 'ok' in first || first.failure.kind !== 'refused') return undefined
+  const notApplied = ({ answer }: InFlight): boolean =>
+    answer !== undefined && ('ok' in answer ? answer.ok.status === 'resync' : answer.failure.kind === 'refused')
+  return requests.every(notApplied) ? first.failure : undefined
+}
