@@ -68,6 +68,24 @@ describe('an outage', function () {
     }
   })
 
+  it('while a connection is being prepared is one more try, and no rejection that nobody handles', async () => {
+    const proxy = await w.proxy()
+    const rejections = new Received<unknown>()
+    // Mocha's own would fail the test too, but without saying of what.
+    const others = process.rawListeners('unhandledRejection') as NodeJS.UnhandledRejectionListener[]
+    process.removeAllListeners('unhandledRejection').on('unhandledRejection', rejections.add)
+    w.atEnd(() => {
+      process.removeAllListeners('unhandledRejection')
+      for (const listener of others) process.on('unhandledRejection', listener)
+    })
+    const cut = proxy.cutAtRequest((request) => /\r\ntime\r\n/i.test(request.toString('latin1')))
+    const publisher = w.bus({ redis: proxy.url })
+    const published = publisher.publish('orders.paid', 0)
+    await cut
+    expect((await published).status).to.equal('accepted')
+    expect(rejections.items).to.deep.equal([])
+  })
+
   it('during a publish that hangs: it is sent again over a new connection, once', async () => {
     const proxy = await w.proxy()
     const publisher = w.bus({ redis: proxy.url, publishTimeout: '60s' })

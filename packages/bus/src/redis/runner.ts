@@ -227,9 +227,9 @@ export class Runner implements ScriptRunner {
     if (facts.warning !== undefined && facts.warning !== this.#warned) this.#settings.onWarning(facts.warning)
     this.#warned = facts.warning
     this.#scripts.compose(facts.version)
-    const asked = link.call('TIME', [])
-    await this.#scripts.load(link)
-    const [seconds, micros] = (await asked) as [Buffer, Buffer]
+    // Together, so that neither fails unheard when the link goes.
+    const [time] = await Promise.all([link.call('TIME', []), this.#scripts.load(link)])
+    const [seconds, micros] = time as [Buffer, Buffer]
     this.#clock.learn(Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000))
   }
 }
