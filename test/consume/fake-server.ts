@@ -20,6 +20,8 @@ export class FakeServer {
   readonly perRange: number
   /** Called with each settle that publishes; says whether memory is full. */
   isFull = false
+  /** Suspects wait for somebody who runs dry. */
+  drain = false
 
   constructor(messages: number, perRange = 3) {
     this.ready = Array.from({ length: messages }, (_, i) => i)
@@ -50,7 +52,7 @@ export class FakeServer {
     for (const release of request.releases) end(release, (message) => back.push(message))
     this.ready.unshift(...back)
     const ranges: FetchedRange[] = []
-    for (let room = request.want; room > 0 && this.ready.length > 0; ) {
+    for (let room = this.drain ? 0 : request.want; room > 0 && this.ready.length > 0; ) {
       const messages = this.ready.splice(0, Math.min(room, this.perRange))
       room -= messages.length
       this.leases.set(++this.lastLease, messages)
@@ -63,7 +65,7 @@ export class FakeServer {
       lastLease: this.lastLease,
       more: this.ready.length > 0,
       paused: false,
-      drain: false,
+      drain: this.drain && this.leases.size > 0,
       solo: false,
       outbox: false,
       refused,

@@ -99,14 +99,20 @@ describe('a processor', () => {
   })
 
   it('runs what ran before a crash no further ahead than its settles are confirmed', async () => {
-    const { processor, settler, receive, backlog } = processing(() => {}, { concurrency: 2 })
+    const { processor, settler, receive, backlog, progressed } = processing(() => {}, { concurrency: 2 })
+    const aTurn = () => new Promise((resolve) => setImmediate(resolve))
     receive({ count: 6, again: true })
+    await progressed.count(2)
+    await aTurn()
     expect([settler.unsent, backlog.size]).to.deep.equal([2, 4])
     const shipment = settler.take()
     processor.start()
+    await aTurn()
     expect(backlog.size).to.equal(4)
     settler.confirm(shipment)
     processor.start()
+    await progressed.count(4)
+    await aTurn()
     expect(backlog.size).to.equal(2)
   })
 

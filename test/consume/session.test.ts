@@ -24,6 +24,7 @@ function working(
   server: FakeServer,
   fates: readonly Fate[] = [],
   publishing: (index: number) => boolean = () => false,
+  isLong: (range: HeldRange) => boolean = () => false,
 ): Working {
   const { logger } = new LogLines()
   const runner = new FakeRunner(server, fates)
@@ -53,7 +54,7 @@ function working(
             ran.push(`${range.lease}:${index}`)
             if (range.held.redelivered) redelivered.push(`${range.lease}:${index}`)
             const at = index
-            setImmediate(() => end(range, at))
+            if (!isLong(range)) setImmediate(() => end(range, at))
           }
         }
       },
@@ -201,6 +202,21 @@ describe('a consumer session', () => {
     work.session.wake()
     await work.settled.until(() => calls > 3, 'a request that succeeds')
     expect(performance.now() - beganMs).to.be.greaterThan(50)
+    await work.session.close([], 100)
+  })
+
+  it('runs dry for a suspect only as long as the suspect waits', async () => {
+    const server = new FakeServer(4, 1)
+    server.drain = true
+    const work = working(server, [], undefined, ({ lease }) => lease === 1)
+    server.leases.set(++server.lastLease, [4])
+    await work.session.open()
+    await work.settled.until(() => work.ran.length === 1, 'the long run')
+    work.session.wake()
+    server.drain = false
+    work.session.wake()
+    await work.settled.until(() => server.settled.length === 4, 'the others')
+    expect([...server.leases.keys()]).to.deep.equal([1])
     await work.session.close([], 100)
   })
 
