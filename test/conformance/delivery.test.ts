@@ -117,6 +117,19 @@ conformance('delivery', (world) => {
       })
     }
 
+    it('is handled in its order by a handler that hesitates, so that what waits behind it is given back', async () => {
+      const bus = world.bus()
+      await Promise.all(numbers(400).map((n) => bus.publish('orders.paid', n)))
+      const received = new Received<number>()
+      const handler = async ({ body }: { body: unknown }) => {
+        received.add(body as number)
+        const hesitates = (body as number) % 80 === 70
+        await new Promise((resolve) => setTimeout(resolve, hesitates ? 260 : 2))
+      }
+      bus.consume('orders.paid', handler, { concurrency: 1 })
+      expect(await received.count(400)).to.deep.equal(numbers(400))
+    })
+
     it('keeps its order over single publishes and batches', async () => {
       const bus = world.bus()
       const sent: Promise<unknown>[] = []
