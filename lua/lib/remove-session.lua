@@ -1,13 +1,17 @@
 -- The end of a session. Needs: call, groups.
 
+-- Others take over what it was for the group: its timer, and running dry for suspects.
+function lib.resign(group, session)
+  local roles = lib.readFields(group.state, 'drainer', 'timer')
+  local drains, keepsTime = roles.drainer == session.id, roles.timer == session.id
+  if drains then call('HDEL', group.state, 'drainer') end
+  if keepsTime then call('HDEL', group.state, 'timer', 'timerAt') end
+  if drains or keepsTime then group.wake = true end
+end
+
 function lib.removeSession(group, session)
   call('ZREM', group.G .. 'sessions', session.id)
   call('ZREM', group.G .. 'waiting', session.id)
   call('DEL', session.key, session.leases)
-  local roles = lib.readFields(group.state, 'drainer', 'timer')
-  if roles.drainer == session.id then call('HDEL', group.state, 'drainer') end
-  if roles.timer == session.id then
-    call('HDEL', group.state, 'timer', 'timerAt')
-    group.wake = true -- another takes the timer over
-  end
+  lib.resign(group, session)
 end

@@ -41,14 +41,21 @@ function lib.endSolo(session, freed)
   end
 end
 
+-- A drainer asks for nothing until it has run dry. It is told when that is in vain: others took the suspects. One that has run dry and still wants
+-- nothing does not stand in the way of others.
+function lib.keepDraining(group, session, turn)
+  turn.drain = not session.closing and call('EXISTS', session.leases) == 1 and call('EXISTS', group.G .. 'suspects') == 1
+  if turn.drain then return end
+  call('HDEL', group.state, 'drainer')
+  group.wake = true
+end
 
 -- { want, waits: whether it may wait for work, solo, drain }
 function lib.chooseTurn(group, session, state, want)
   local turn = { want = want, waits = want > 0 }
   if session.closing or session.solo or want == 0 then
     turn.want, turn.waits = 0, false
-    -- One that wants nothing and holds nothing does not stand in the way of others' suspects.
-    if state.drainer == session.id and call('EXISTS', session.leases) == 0 then call('HDEL', group.state, 'drainer') end
+    if state.drainer == session.id then lib.keepDraining(group, session, turn) end
   elseif state.paused then
     turn.want = 0
   elseif call('EXISTS', group.G .. 'suspects') == 1 then

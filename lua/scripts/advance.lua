@@ -92,14 +92,18 @@ local turn = lib.chooseTurn(group, session, state, wantBytes > 0 and want or 0)
 local limitedMs
 if rare and turn.want > 0 then turn.want, limitedMs = rare.allowed(group, turn.want) end
 local taken, messages = {}, 0
-if turn.solo then
+if turn.want > 0 and turn.solo then
   --@include lib/take-suspect
   taken, messages = lib.takeSuspect(group)
 elseif turn.want > 0 then
   taken, messages = lib.takeReady(group, turn.want, wantBytes)
 end
-local full, skips = turn.want > 0 and messages >= turn.want, {}
-if rare and #taken > 0 then taken, messages, skips = rare.fetched(group, taken, messages) end
+local full, skips, passed = turn.want > 0 and messages >= turn.want, {}, false
+if rare and #taken > 0 then
+  taken, messages, skips = rare.fetched(group, taken, messages)
+  passed = turn.solo and #taken == 0 -- a guard knew the suspect to be done
+  if passed then turn.waits, full = true, false end
+end
 lib.lease(group, session, taken, messages)
 if turn.solo and #taken > 0 then session.solo = session.lease end
 
@@ -109,9 +113,9 @@ local suspects = left > 0 and call('LLEN', group.G .. 'suspects') or 0
 local idle = turn.waits and not full
 local timerMoved = state.timer == session.id or group.retryDue or #recovered > 0
 local due = (idle or timerMoved) and lib.nextDue(group, retrying(), scheduled())
-local takable = (left > suspects or due and due <= now) and not state.paused and not limitedMs
+local takable = (left > (passed and 0 or suspects) or due and due <= now) and not state.paused and not limitedMs
 local waits = idle and not takable
-group.wake = takable or suspects > 0 and (group.wake or turn.solo)
+group.wake = takable or suspects > 0 and (group.wake or turn.solo and not limitedMs)
 if not waits then
   lib.leave(group, session, state)
   if due and timerMoved then lib.setTimerFor(group, due) end
@@ -133,7 +137,7 @@ local flags = lib.flagsOf({
   more = takable and turn.waits,
   paused = state.paused,
   drain = turn.drain,
-  solo = turn.solo and #taken > 0,
+  solo = session.solo,
   outbox = outboxGrew or renews and tonumber(meta.outbox or 0) > 0,
 })
 return lib.advanceReply(dueMs or -1, session, flags, taken, recovered, refused, failures, skips)

@@ -69,7 +69,7 @@ else
   call('HSET', session.key, 'closing', 1)
   call('ZADD', group.G .. 'sessions', 'XX', now + tonumber(known.ttl), session.id)
   call('ZREM', group.G .. 'waiting', session.id)
-  if call('HGET', group.state, 'timer') == session.id then group.wake = true end -- another takes the timer over
+  lib.resign(group, session)
 end
 lib.wakeMarked()
 return released

@@ -195,9 +195,9 @@ export type AdvanceReply =
       /** Takable work remains. */
       more: boolean
       paused: boolean
-      /** This session is to run dry, so that it can take a suspect alone. */
+      /** This session is to run dry, so that it can take a suspect alone. Told in each reply for as long as it makes sense. */
       drain: boolean
-      /** The one range fetched is a suspect and runs alone. */
+      /** The session holds a suspect, which runs alone: the one range fetched here, or before. */
       solo: boolean
       /** The outbox has entries: relay them. */
       outbox: boolean

@@ -248,7 +248,7 @@ export class ConsumerSession {
     let fetched = 0
     for (const range of reply.ranges) fetched += range.count
     this.#isWaiting = entry.want > 0 && fetched < entry.want && (fetched === 0 || !reply.more)
-    this.#runsDry = reply.drain || reply.solo || (this.#runsDry && this.settler.unconfirmed > 0)
+    this.#runsDry = reply.drain || reply.solo
     // Work that is there and was not given (a paused group, another's suspect): asked for again in a while, if no wake comes before.
     const wasLeft = entry.want > 0 && fetched === 0 && reply.more && !reply.paused
     this.#armDueTimer(wasLeft ? Math.min(reply.dueMs ?? LEFT_AGAIN_MS, LEFT_AGAIN_MS) : reply.dueMs)
