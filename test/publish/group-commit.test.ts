@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { createBus, type Receipt } from '@busway/bus'
 import { expect } from 'chai'
 import { Received } from '../support/received.js'
@@ -142,6 +143,23 @@ describe('a publish with a signal', () => {
     setTimeout(() => control.abort(), 50)
     expect(await publish).to.have.property('name', 'AbortError')
     expect((await bus.close({ timeout: 100 })).unanswered).to.equal(0)
+  })
+
+  it('that many publishes share takes one listener of it while they wait, and none afterwards', async () => {
+    const bus = w.bus()
+    const control = new AbortController()
+    const { signal } = control
+    const count = () => getEventListeners(signal, 'abort').length
+    const published = Promise.all(numbers(30).map((n) => bus.publish(`orders.${n % 15}`, n, { signal })))
+    const whileTheyWait = count()
+    await published
+    expect(whileTheyWait).to.equal(1)
+    expect(count()).to.equal(0)
+    const reason = new Error('enough')
+    const more = numbers(30).map((n) => bus.publish(`orders.${n % 15}`, n, { signal }).catch((error) => error))
+    control.abort(reason)
+    expect(await Promise.all(more)).to.deep.equal(numbers(30).map(() => reason))
+    expect(count()).to.equal(0)
   })
 
   it('aborted once it is sent is PUBLISH_UNKNOWN', async () => {

@@ -17,6 +17,7 @@ import { reach } from '../redis/reach.js'
 import type { Runner } from '../redis/runner.js'
 import { BATCH_BYTES, BATCH_MESSAGES, encodeProperties, randomId } from '../wire/index.js'
 import type { PreparedMessage } from './message.js'
+import { onAbort } from './on-abort.js'
 import { UnitQueue } from './queue.js'
 import { type Packing, type PublishRequest, packRequest } from './request.js'
 import { ProducerSession } from './session.js'
@@ -100,9 +101,7 @@ export class Producer {
       // Perhaps nobody waits any more.
       this.#giveUp?.abort()
     }
-    unit.onSettled = () => signal.removeEventListener('abort', aborted)
-    if (signal.aborted) aborted()
-    else signal.addEventListener('abort', aborted, { once: true })
+    unit.onSettled = onAbort(signal, aborted)
   }
 
   /** Resolves when nothing waits for an answer. */
