@@ -39,6 +39,19 @@ describe('a Redis that cannot be reached', function () {
     await bus.ready()
   })
 
+  it('does not keep a consumer from closing that has nothing to settle, whether it had started or not', async () => {
+    const proxy = await w.proxy()
+    const started = w.bus({ redis: proxy.url })
+    await started.consume('orders.paid', () => {}).ready
+    await proxy.down()
+    const starting = w.bus({ redis: proxy.url })
+    starting.consume('orders.paid', () => {})
+    await w.log.first(({ level }) => level === 50)
+    const beganMs = performance.now()
+    await Promise.all([started.close(), starting.close()])
+    expect(performance.now() - beganMs).to.be.below(8_000)
+  })
+
   it('is no reason for a password in its address to appear anywhere', async () => {
     const bus = w.bus({ redis: 'redis://:hunter2@127.0.0.1:1', publishTimeout: 700 })
     const error = await bus.publish('orders.paid', 1).catch((failure: Error) => failure)

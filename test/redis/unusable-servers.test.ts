@@ -8,12 +8,13 @@ import { bulk, standIn } from './stand-in.js'
 
 const quiet = { service: 'orders', logger: false } as const
 
-/** What `ready` and a publish are told, which must be the same and come long before the publish times out. */
+/** What `ready`, a publish and a subscription are told, which must be the same and come long before the publish times out. */
 async function told({ redis }: { redis: string }): Promise<BuswayError> {
   const bus = createBus({ ...quiet, redis, publishTimeout: '20s' })
+  const { ready: subscribed } = bus.consume('orders.paid', () => {})
   try {
-    const [ready, published] = await Promise.all(
-      [bus.ready(), bus.publish('orders.paid', 1)].map((promise) =>
+    const [ready, published, consumed] = await Promise.all(
+      [bus.ready(), bus.publish('orders.paid', 1), subscribed].map((promise) =>
         promise.then(
           () => undefined,
           (error: BuswayError) => error,
@@ -22,6 +23,7 @@ async function told({ redis }: { redis: string }): Promise<BuswayError> {
     )
     expect(ready, 'ready').to.be.an('error')
     expect(published?.code, 'the publish').to.equal(ready?.code)
+    expect(consumed?.code, 'the subscription').to.equal(ready?.code)
     return ready as BuswayError
   } finally {
     await bus.close({ timeout: 100 })

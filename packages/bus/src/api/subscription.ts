@@ -24,7 +24,10 @@ export interface CloseOptions {
  * await subscription.ready
  */
 export interface Subscription extends AsyncDisposable {
-  /** Resolves when the group exists and messages can come. Rejects if it can't be made; not handling that crashes nothing. */
+  /**
+   * Resolves when the group exists and messages can come; waits for a Redis that cannot be reached. Rejects when Redis answers and cannot be used (a
+   * password, its version), or the subscription is closed before; not handling that crashes nothing. After a rejection it goes on trying until closed.
+   */
   readonly ready: Promise<void>
   /** Starts no further message until `resume`. What runs goes on. */
   pause(): void

@@ -63,6 +63,8 @@ class ConsumerSubscription implements OwnedSubscription {
   #session: ConsumerSession | undefined
   #isPaused = false
   #tickIsDue = false
+  /** The last that was told of why it cannot start. */
+  #trouble: string | undefined
   #closing: Promise<CloseReport> | undefined
   #onDrained: (() => void) | undefined
   #settleReady: { resolve: () => void; reject: (error: Error) => void } = { resolve: nothing, reject: nothing }
@@ -152,8 +154,12 @@ class ConsumerSubscription implements OwnedSubscription {
   async #live(subject: RunSubject, events: SubscriptionEvents, processor: Processor): Promise<void> {
     const { wakes } = this.#dependencies
     const { leaseMs } = this.#settings
+    const leaveProblems = this.#heedProblems()
     const leaveWakes = await this.#subscribe(subject)
-    if (leaveWakes === undefined) return
+    if (leaveWakes === undefined) {
+      leaveProblems()
+      return
+    }
     const leaveBack = wakes.onBack(() => this.#session?.wake())
     const unwatch = watchLoop(leaseMs / 3, (blockedMs) => events.blocked(blockedMs, leaseMs))
     const patience = new Patience()
@@ -173,6 +179,7 @@ class ConsumerSubscription implements OwnedSubscription {
     unwatch()
     leaveBack()
     leaveWakes()
+    leaveProblems()
   }
 
   get #isLeaving(): boolean {
@@ -251,13 +258,26 @@ class ConsumerSubscription implements OwnedSubscription {
     return false
   }
 
-  /** Redis may be back at any time, so nothing ends this but `close`; what will hardly pass by itself is told. */
+  /** `ready` is told what is wrong with a server as soon as a connection learns it, whatever the subscription waits for. */
+  #heedProblems(): () => void {
+    const { runner } = this.#dependencies
+    const heed = (): void => {
+      const { problem } = runner
+      if (problem !== undefined && !mayPass(problem)) this.#settleReady.reject(problem)
+    }
+    heed()
+    return runner.on('down', heed)
+  }
+
+  /** Redis may be back at any time, so nothing ends this but `close`; what will hardly pass by itself is told, once. */
   async #troubled(error: unknown, log: ConsumeDependencies['log'], patience: Patience): Promise<void> {
     if (this.#isLeaving) return
-    const passes = error instanceof BuswayError && error.code === 'REDIS_UNAVAILABLE'
-    if (!passes) {
-      log.error({ err: error }, 'The consumer cannot start; it goes on trying')
-      if (error instanceof Error) this.#settleReady.reject(error)
+    if (!mayPass(error)) {
+      const { message, code } = error as Error & { code?: unknown }
+      if (message !== this.#trouble)
+        log.error({ code }, `The consumer has not started, and goes on trying until it is closed: ${message}`)
+      this.#trouble = message
+      this.#settleReady.reject(error as Error)
     }
     await patience.pause(this.#leaving.signal)
   }
@@ -335,14 +355,14 @@ class ConsumerSubscription implements OwnedSubscription {
     const session = this.#session
     let released = 0
     if (session !== undefined) {
-      await this.#deadline.or(session.flushed(), LAST_WORDS_MS)
       const budgetMs = session.settler.unconfirmed > 0 ? CLOSE_MS : EMPTY_CLOSE_MS
+      await this.#deadline.or(session.flushed(), LAST_WORDS_MS, budgetMs)
       const closeMs = Math.max(LAST_WORDS_MS, Math.min(this.#deadline.leftMs, budgetMs))
       released = await session.close(running, closeMs)
     }
     processor.close()
     // A session with runs left lingers, and its life with it.
-    if (running.length === 0) await this.#deadline.or(life, LAST_WORDS_MS)
+    if (running.length === 0) await this.#deadline.or(life, LAST_WORDS_MS, EMPTY_CLOSE_MS)
     released += this.#intake.givenBack - givenBack
     return { released, abandoned: running.map((run) => run.message.id), unanswered: 0 }
   }
@@ -353,5 +373,6 @@ function unlessFull(error: unknown): void {
   if (!(error instanceof BuswayError && error.code === 'REDIS_OUT_OF_MEMORY')) throw error
 }
 
+const mayPass = (error: unknown): boolean => error instanceof BuswayError && error.code === 'REDIS_UNAVAILABLE'
 const nothing = (): void => undefined
 const nothingLeft: CloseReport = { released: 0, abandoned: [], unanswered: 0 }
