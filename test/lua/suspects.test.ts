@@ -111,7 +111,7 @@ describe('suspects', () => {
     expect(first.more).to.equal(true)
     const last = await go('busAAAAA~1', guarded([]))
     expect(last.more).to.equal(false)
-    expect(await place.redis.zrange(key('waiting'), 0, -1)).to.deep.equal(['busAAAAA~1'])
+    expect(await place.redis.zrange(key('waiting'), '0', '-1')).to.deep.equal(['busAAAAA~1'])
   })
 
   it('are not kept waiting by a drainer that is closing', async () => {

@@ -9,9 +9,22 @@
  *    └── plugins/ (the pipeline that publish/ and consume/ run through)
  */
 import type { Script, ScriptName, StagedPublish } from '@busway/lua'
-import type { BusEvents, ConsumeContext, Logger, Message, Subscription } from './api/index.js'
+import type {
+  BusEvents,
+  ConsumeContext,
+  Delivery,
+  Encoded,
+  Events,
+  GuardArgs,
+  Logger,
+  Message,
+  Outcome,
+  Outgoing,
+  PublishBatch,
+  Receipt,
+  Subscription,
+} from './api/index.js'
 import type { BuswayError } from './errors/index.js'
-import type { Delivery, Encoded, Events, GuardArgs, Outcome, Outgoing, PublishBatch, Receipt } from './api/index.js'
 
 /** Why a script's reply is missing. What may be concluded from it is the whole point. */
 export type FailureKind =
@@ -35,7 +48,12 @@ export interface ScriptRunner {
   /** One try. Rejects with a RedisFailure. For numbered requests: their owner decides what to do next. */
   run<Request, Reply>(script: Script<Request, Reply>, topic: string, request: Request): Promise<Reply>
   /** Tries again after transport failures and refusals until `timeoutMs` has passed; for scripts that may run twice. Rejects with a BuswayError. */
-  runRepeatable<Request, Reply>(script: Script<Request, Reply>, topic: string, request: Request, timeoutMs?: number): Promise<Reply>
+  runRepeatable<Request, Reply>(
+    script: Script<Request, Reply>,
+    topic: string,
+    request: Request,
+    timeoutMs?: number,
+  ): Promise<Reply>
   /** A plugin's own script, by name; `keys` follow meta and never, given relative to the topic's prefix. It may run twice if a connection fails. */
   runPlugin(name: string, topic: string, keys: readonly string[], args: GuardArgs): Promise<unknown>
   /** Resolves when the connection is usable (scripts loaded); at once if it is. Rejects when the runner is closed. */
@@ -80,10 +98,20 @@ export interface Relayer {
 }
 
 /** One registered guard with its position among those at its place. `keys`: as its plugin declared them, relative to the topic's prefix. */
-export interface RegisteredGuard { readonly plugin: string; readonly name: string; keys(topic: string, group: string): readonly string[] }
-export interface RegisteredPublishGuard extends RegisteredGuard { args(message: Outgoing): GuardArgs | undefined }
-export interface RegisteredFetchGuard extends RegisteredGuard { args(subscription: { topic: string; group: string; options: Record<string, unknown> }): GuardArgs | undefined }
-export interface RegisteredSettleGuard extends RegisteredGuard { args(delivery: Delivery, outcome: Outcome): GuardArgs | undefined }
+export interface RegisteredGuard {
+  readonly plugin: string
+  readonly name: string
+  keys(topic: string, group: string): readonly string[]
+}
+export interface RegisteredPublishGuard extends RegisteredGuard {
+  args(message: Outgoing): GuardArgs | undefined
+}
+export interface RegisteredFetchGuard extends RegisteredGuard {
+  args(subscription: { topic: string; group: string; options: Record<string, unknown> }): GuardArgs | undefined
+}
+export interface RegisteredSettleGuard extends RegisteredGuard {
+  args(delivery: Delivery, outcome: Outcome): GuardArgs | undefined
+}
 
 /** plugins/pipeline.ts: all plugins, sorted and composed once, at ready(). Chains that no plugin uses are `undefined`: nothing is paid for them. */
 export interface Pipeline {
@@ -91,7 +119,11 @@ export interface Pipeline {
   readonly decode: ((encoded: Encoded, bytes: () => Promise<unknown>) => Promise<unknown>) | undefined
   readonly handle: ((delivery: Delivery, run: () => Promise<unknown>) => Promise<unknown>) | undefined
   readonly batch: ((deliveries: readonly Delivery[], run: () => Promise<unknown>) => Promise<unknown>) | undefined
-  readonly guards: { readonly publish: readonly RegisteredPublishGuard[]; readonly fetch: readonly RegisteredFetchGuard[]; readonly settle: readonly RegisteredSettleGuard[] }
+  readonly guards: {
+    readonly publish: readonly RegisteredPublishGuard[]
+    readonly fetch: readonly RegisteredFetchGuard[]
+    readonly settle: readonly RegisteredSettleGuard[]
+  }
   /** Whether anybody observes the event; ask before building one. */
   listens(event: keyof Events): boolean
   /** Calls the observers; what they throw is logged and goes no further. */
