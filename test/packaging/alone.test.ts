@@ -97,6 +97,10 @@ describe('the published packages, installed alone into an empty project', functi
     ).to.equal('hello')
   })
 
+  it('test a handler without a bus, and wait for one that is busy', async () => {
+    expect(await program('testing.mjs', TESTING)).to.equal('hello hello')
+  })
+
   it('can each be imported and required, with the same exports', async () => {
     const names = packages.map(({ name }) => name)
     const stdout = await program(
@@ -120,10 +124,14 @@ describe('the published packages, installed alone into an empty project', functi
   await bus.publish('greetings', { text: 'hello' })
   // @ts-expect-error the body is not what the topic says
   await bus.publish('greetings', { text: 1 })
+  await idle(bus, ['greetings'])
+  const ctx = testContext<typeof bus>({ group: 'alone' })
+  await ctx.publish('greetings', testMessage<typeof bus, 'greetings'>('greetings', { text: 'hello' }).body)
+  ctx.published[0]?.body.text.toUpperCase()
 }
 void main()
 `
-    const imports = `import { createBus, defineTopics, type } from '@busway/bus'\nimport { startRedis } from '@busway/testing'\n`
+    const imports = `import { createBus, defineTopics, type } from '@busway/bus'\nimport { idle, startRedis, testContext, testMessage } from '@busway/testing'\n`
     await writeFile(join(project, 'types.mts'), imports + program)
     await writeFile(join(project, 'types.cts'), imports + program)
     const compilerOptions = {
@@ -158,6 +166,24 @@ async function main() {
   await redis.stop()
 }
 main()`
+
+const TESTING = `
+import { createBus } from '@busway/bus'
+import { idle, startRedis, testContext, testMessage } from '@busway/testing'
+const heard = []
+const onGreeting = async ({ body }, ctx) => ctx.publish('heard', body.text)
+const ctx = testContext()
+await onGreeting(testMessage('greetings', { text: 'hello' }), ctx)
+const redis = await startRedis()
+const bus = createBus({ service: 'alone', redis: redis.url, logger: false })
+bus.consume('greetings', onGreeting)
+bus.consume('heard', ({ body }) => { heard.push(body) })
+await bus.publish('greetings', { text: 'hello' })
+await idle(bus)
+console.log(ctx.published[0].body, heard.join())
+await bus.close()
+await redis.stop()
+`
 
 async function pack(folders: string[], destination: string): Promise<Packed[]> {
   const published: string[] = []

@@ -1,6 +1,10 @@
-/** Private Redis servers for tests and first runs: found or fetched, started in a temporary folder, gone when the program is. */
+/** What tests of services need: a private Redis, messages and contexts to call handlers with, and a way to wait until a bus is idle. */
+export { type TestContext, type TestPublish, testContext } from './context.js'
 export { describeRedis, type FindRedisOptions, findRedis } from './find.js'
+export { type Askable, type IdleOptions, idle } from './idle.js'
+export { testMessage } from './message.js'
 export { RedisNotFoundError } from './not-found.js'
+export { NotIdleError, type WaitingState } from './not-idle.js'
 export { type RedisServer, type StartRedisOptions, startRedis } from './server.js'
 export type { FoundRedis, RedisServerProgram, RedisSource, RunningRedis, SkippedSource } from './sources/source.js'
 export { type TemporaryFolder, temporaryFolder } from './temporary-folder.js'
