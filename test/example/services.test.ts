@@ -4,21 +4,23 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { UnrecoverableError } from '@busway/bus'
+import { createBus, UnrecoverableError } from '@busway/bus'
+import { idle, startRedis, testContext, testMessage } from '@busway/testing'
 import { expect } from 'chai'
 import { AirportStatistics } from '../../services-example/src/flights/airport-statistics.js'
 import { Entries } from '../../services-example/src/records/entries.js'
 import { JournalFile } from '../../services-example/src/records/journal-file.js'
 import { type Noted, readJournals } from '../../services-example/src/records/read-journals.js'
 import { unsettledRuns } from '../../services-example/src/records/unsettled-runs.js'
+import type { AppBus } from '../../services-example/src/service.js'
 import { GatewayRefused, onDelayed } from '../../services-example/src/services/alerts.js'
 import { onFlight as onFlightInDelays } from '../../services-example/src/services/delays.js'
 import { onFlight as onFlightInLedger } from '../../services-example/src/services/ledger.js'
-import { context, message } from './in-hand.js'
+import { type AirportDelayed, topics } from '../../services-example/src/topics.js'
 import { run, settled } from './sound-run.js'
 
 const flight = (delay: number) =>
-  message('flights.departed', {
+  testMessage<AppBus, 'flights.departed'>('flights.departed', {
     flight: 17,
     date: '2001/01/01 06:55',
     delay,
@@ -36,9 +38,10 @@ describe('the ledger', () => {
 
   it('enters a flight under its number and message', async () => {
     const handler = onFlightInLedger(new Entries(new JournalFile(folder, 'ledger-1')))
-    await handler(flight(0), context('ledger').ctx)
+    const message = flight(0)
+    await handler(message, testContext<AppBus>())
     expect(await linesIn(folder)).to.deep.equal([
-      { process: 'ledger-1', line: { kind: 'entry', flight: 17, message: 'test-1-0.0' } },
+      { process: 'ledger-1', line: { kind: 'entry', flight: 17, message: message.id } },
     ])
   })
 
@@ -68,22 +71,43 @@ describe('delays', () => {
   it('stages an alert for a flight that is an hour late, with the mean of its airport', async () => {
     const statistics = new AirportStatistics()
     statistics.add('OSL', 20)
-    const { ctx, staged } = context('delays')
+    const ctx = testContext<AppBus>()
     await onFlightInDelays(statistics)(flight(60), ctx)
-    expect(staged).to.deep.equal([
-      { topic: 'airports.delayed', key: 'OSL', body: { airport: 'OSL', flight: 17, delay: 60, meanDelay: 40 } },
+    expect(ctx.published).to.deep.equal([
+      {
+        topic: 'airports.delayed',
+        body: { airport: 'OSL', flight: 17, delay: 60, meanDelay: 40 },
+        options: { key: 'OSL' },
+      },
     ])
   })
 
   it('stages nothing for one that is less late', async () => {
-    const { ctx, staged } = context('delays')
+    const ctx = testContext<AppBus>()
     await onFlightInDelays(new AirportStatistics())(flight(59), ctx)
-    expect(staged).to.deep.equal([])
+    expect(ctx.published).to.deep.equal([])
+  })
+
+  it('tell those who wait for airports, on a bus', async () => {
+    await using redis = await startRedis()
+    await using bus = createBus({ service: 'delays', topics, redis: redis.url, logger: false })
+    const told: AirportDelayed[] = []
+    bus.consume('flights.departed', onFlightInDelays(new AirportStatistics()))
+    bus.consume('flights.departed', () => {}, { group: 'ledger' })
+    bus.consume('airports.delayed', ({ body }) => void told.push(body), { group: 'alerts' })
+    for (const { body } of [flight(59), flight(61), flight(90)]) await bus.publish('flights.departed', body)
+    await idle(bus, ['flights.departed', 'airports.delayed'])
+    expect(told.map(({ delay }) => delay)).to.deep.equal([61, 90])
   })
 })
 
 describe('alerts', () => {
-  const delayed = message('airports.delayed', { airport: 'OSL', flight: 17, delay: 60, meanDelay: 40 })
+  const delayed = testMessage<AppBus, 'airports.delayed'>('airports.delayed', {
+    airport: 'OSL',
+    flight: 17,
+    delay: 60,
+    meanDelay: 40,
+  })
 
   it('are done when the gateway accepts', async () => {
     const received: string[] = []
@@ -92,7 +116,7 @@ describe('alerts', () => {
         request.on('data', (part) => received.push(String(part)))
         request.on('end', () => response.writeHead(202).end())
       },
-      (url) => onDelayed(url)(delayed, context('alerts').ctx),
+      (url) => onDelayed(url)(delayed, testContext<AppBus>()),
     )
     expect(JSON.parse(received.join(''))).to.include({ flight: 17, airport: 'OSL' })
   })
@@ -110,7 +134,7 @@ describe('alerts', () => {
   const failureWith = (status: number) =>
     withGateway(
       (_, response) => response.writeHead(status).end('no'),
-      (url) => Promise.resolve(onDelayed(url)(delayed, context('alerts').ctx)).catch((error: unknown) => error),
+      (url) => Promise.resolve(onDelayed(url)(delayed, testContext<AppBus>())).catch((error: unknown) => error),
     )
 
   async function withGateway<T>(listener: RequestListener, use: (url: string) => T): Promise<Awaited<T>> {
