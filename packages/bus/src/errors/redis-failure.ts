@@ -46,19 +46,16 @@ export const isPassing = (failure: RedisFailure): boolean =>
 /** Before Redis 7 the refusal of a script's first write is told inside the script's own error. */
 const embedded = /(?:@user_script[^:]*:\s*\d+:\s*|^ERR\s.*)-?(OOM|READONLY|MISCONF|NOREPLICAS|MASTERDOWN)\s/
 
-/** The error that Redis answered (ioredis' ReplyError). */
-export function fromReply(error: Error): RedisFailureError {
-  const code = /^([A-Z][A-Z0-9]*)(?=\s|$)/.exec(error.message)?.[1]
-  if (code !== undefined && refusals.has(code)) {
-    return new RedisFailureError('refused', error.message, { reply: code, cause: error })
-  }
-  const inner = embedded.exec(error.message)?.[1]
-  if (inner !== undefined) return new RedisFailureError('refused', error.message, { reply: inner, cause: error })
-  return new RedisFailureError(
-    'failed',
-    error.message,
-    code === undefined ? { cause: error } : { reply: code, cause: error },
-  )
+/**
+ * The error that Redis answered (ioredis' ReplyError). It is no cause of this one: it says the same again, and it carries the arguments of the
+ * command, which may be somebody's messages.
+ */
+export function fromReply({ message }: Error): RedisFailureError {
+  const code = /^([A-Z][A-Z0-9]*)(?=\s|$)/.exec(message)?.[1]
+  if (code !== undefined && refusals.has(code)) return new RedisFailureError('refused', message, { reply: code })
+  const inner = embedded.exec(message)?.[1]
+  if (inner !== undefined) return new RedisFailureError('refused', message, { reply: inner })
+  return new RedisFailureError('failed', message, code === undefined ? {} : { reply: code })
 }
 
 export const isRedisFailure = (error: unknown): error is RedisFailureError => error instanceof RedisFailureError

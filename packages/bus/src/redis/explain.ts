@@ -38,7 +38,7 @@ export function explainFailure(error: unknown, { text, advice }: RedisAddress): 
   if (error.kind === 'failed') {
     return new BuswayError(
       'REDIS_FAILED',
-      `Redis at ${text} could not run a script: ${error.message}. Check that the namespace belongs to Busway alone; otherwise please report it.`,
+      `Redis at ${text} could not run a script: ${error.message.replace(/\.$/, '')}. Check that the namespace belongs to Busway alone; otherwise please report it.`,
       { cause: error },
     )
   }
