@@ -64,6 +64,7 @@ describe('looking after a group', () => {
     expect(await codeOf(group.deadLetters({ limit: 0 }))).to.equal('INVALID_OPTIONS')
     expect(await codeOf(group.deadLetters({ limt: 1 } as never))).to.equal('INVALID_OPTIONS')
     expect(await codeOf(group.deadLetters({ cursor: 1 } as never))).to.equal('INVALID_OPTIONS')
+    expect(await codeOf(group.deadLetters({ cursor: '1.2.3 x' }))).to.equal('INVALID_OPTIONS')
     expect(await codeOf(group.redrive([1] as never))).to.equal('INVALID_OPTIONS')
     expect(await codeOf(group.redrive('every' as never))).to.equal('INVALID_OPTIONS')
     expect(await codeOf(group.purge({ state: 'held' as never }))).to.equal('INVALID_OPTIONS')

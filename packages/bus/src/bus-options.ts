@@ -1,10 +1,10 @@
 /** What `createBus` takes, checked and with its defaults. */
-import type { BusOptions, Logger, Plugin, Topics } from './api/index.js'
+import type { BusOptions, Logger, Plugin, TopicDefinition, Topics } from './api/index.js'
 import { createLogger } from './logging/logger.js'
 import { type RedisAddress, redisAddress } from './redis/address.js'
 import { durationMs } from './validate/durations.js'
 import { checkNamespace, checkService } from './validate/names.js'
-import { checkInteger, checkNames, checkOptionsObject, invalidOption } from './validate/options.js'
+import { checkInteger, checkNames, checkOptionsObject, invalidOption, notYet } from './validate/options.js'
 
 const names = ['service', 'topics', 'plugins', 'redis', 'namespace', 'logger', 'maxPayload', 'publishTimeout'] as const
 
@@ -23,12 +23,13 @@ export interface BusSettings {
 export function checkBusOptions(options: BusOptions<object, readonly Plugin[]>): BusSettings {
   checkOptionsObject('createBus', options)
   if (options === undefined) throw invalidOption('createBus', options, 'an object with at least a service')
-  checkNames('createBus', options, names)
+  checkNames('createBus', options, names, ['durability'])
   const { service, namespace = 'busway', topics, plugins = [], redis, logger, maxPayload, publishTimeout } = options
   checkService(service)
   checkNamespace(namespace)
   if (topics !== undefined && (typeof topics !== 'object' || topics === null))
     throw invalidOption('topics', topics, 'what defineTopics or topicTypes gives')
+  for (const [topic, definition] of Object.entries(topics?.definitions ?? {})) checkTopicSettings(topic, definition)
   if (!Array.isArray(plugins)) throw invalidOption('plugins', plugins, 'a list of plugins')
   if (redis !== undefined && typeof redis !== 'string' && (typeof redis !== 'object' || redis === null)) {
     throw invalidOption('redis', redis, 'an address such as redis://127.0.0.1:6379, or the options of ioredis')
@@ -43,4 +44,11 @@ export function checkBusOptions(options: BusOptions<object, readonly Plugin[]>):
     maxPayload: maxPayload === undefined ? 1024 * 1024 : checkInteger('maxPayload', maxPayload, 1, 256 * 1024 * 1024),
     publishTimeoutMs: publishTimeout === undefined ? 10_000 : durationMs('publishTimeout', publishTimeout, 1),
   }
+}
+
+/** Whoever asks for retention and gets none would lose what was to be kept. */
+function checkTopicSettings(topic: string, { retain, maxWaiting, partitions }: TopicDefinition): void {
+  if (retain !== undefined) throw notYet(`topic ${topic}`, 'retain')
+  if (maxWaiting !== undefined) throw notYet(`topic ${topic}`, 'maxWaiting')
+  if (partitions !== undefined && partitions > 1) throw notYet(`topic ${topic}`, 'partitions')
 }

@@ -36,6 +36,7 @@ import { createRelayer } from './relay/relayer.js'
 import type { AnyHandler, ConsumeDependencies, OwnedSubscription } from './seams.js'
 import { Catalog } from './topics/index.js'
 import { durationMs } from './validate/durations.js'
+import { isPattern, shown } from './validate/names.js'
 import { checkNames, checkOptionsObject } from './validate/options.js'
 
 /** No byte for this long while something is in flight: the socket hangs. Half of the publish timeout's default, so that a publish survives it. */
@@ -161,6 +162,11 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
   consume(topic: string, handler: unknown, options: object = {}): Subscription {
     this.#checkOpen()
     this.#catalog.checkSource(topic)
+    if (isPattern(topic))
+      throw new BuswayError(
+        'INVALID_TOPIC',
+        `consume(${shown(topic)}): patterns are not available yet. Consume each topic by its name.`,
+      )
     this.#plugins.compose()
     const subscription = createSubscription(
       this.#dependencies,

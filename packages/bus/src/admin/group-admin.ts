@@ -13,6 +13,8 @@ import { readStats } from './topic-admin.js'
 
 /** Messages of one script call. */
 const STEP = 500
+/** As `dead-letters` gives them: when the page's last letter died, and its batch. */
+const CURSOR = /^\d+(?:\.\d+)? ./
 
 /** `topic` and `group` are checked already. */
 export const createGroupAdmin = (dependencies: AdminDependencies, topic: string, group: string): GroupAdmin =>
@@ -46,7 +48,7 @@ class TopicGroup implements GroupAdmin {
     const { limit = 100, cursor } = options ?? {}
     checkNames('deadLetters', options ?? {}, ['limit', 'cursor'])
     checkInteger('limit', limit, 1, 1_000)
-    if (cursor !== undefined && typeof cursor !== 'string')
+    if (cursor !== undefined && !(typeof cursor === 'string' && CURSOR.test(cursor)))
       throw invalidOption('cursor', cursor, 'the cursor of a page')
     const { runner, pipeline } = this.#dependencies
     const request = { group: this.#group, limit, ...(cursor === undefined ? {} : { cursor }) }

@@ -22,6 +22,8 @@ export interface ConsumeSettings {
 }
 
 const names = ['group', 'concurrency', 'lookahead', 'lease', 'timeout', 'retry', 'maxCrashes', 'deadLetters', 'use']
+/** Named on the design page, and coming. */
+const later = ['from', 'groupConcurrency']
 
 /** Shorter leases would be lost to a garbage collection. */
 const SHORTEST_LEASE_MS = 100
@@ -32,7 +34,7 @@ export function checkConsumeOptions(service: string, given: unknown, pipeline: P
   checkOptionsObject('consume', given)
   const all = { ...given } as Record<string, unknown>
   const pluginNames = pipeline.optionNames('consume')
-  checkNames('consume', all, [...names, ...pluginNames])
+  checkNames('consume', all, [...names, ...pluginNames], later)
   for (const name of pluginNames) if (all[name] !== undefined) pipeline.checkOption('consume', name, all[name])
 
   const options = all as ConsumeOptionsCore

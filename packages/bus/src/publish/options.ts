@@ -4,12 +4,12 @@ import { BuswayError } from '../errors/busway-error.js'
 import type { Pipeline } from '../seams.js'
 import { durationMs } from '../validate/durations.js'
 import { shown } from '../validate/names.js'
-import { invalidOption, unknownOption } from '../validate/options.js'
+import { invalidOption, notYet, unknownOption } from '../validate/options.js'
 
 /** Options of which the kernel knows, in the order that errors list them. */
 const kernelNames = ['id', 'type', 'key', 'headers', 'position', 'delay', 'deliverAt', 'signal'] as const
 /** Named on the design page, and coming. */
-const notYet = new Set(['priority', 'expiresIn', 'durability'])
+const later = new Set(['priority', 'expiresIn', 'durability'])
 
 /** What a message asks for beyond its body and headers; such a message is a batch of its own. */
 export interface Special {
@@ -32,11 +32,8 @@ export function checkPublishOptions(
     if ((kernelNames as readonly string[]).includes(name))
       checkKernelOption(name as (typeof kernelNames)[number], value)
     else if (pipeline.optionNames('publish').includes(name)) pipeline.checkOption('publish', name, value)
-    else if (notYet.has(name)) {
-      throw new BuswayError('INVALID_OPTIONS', `${where}: ${name} is not available yet. Leave it out.`, {
-        details: { option: name },
-      })
-    } else throw unknownOption(where, name, [...kernelNames, ...pipeline.optionNames('publish')])
+    else if (later.has(name)) throw notYet(where, name)
+    else throw unknownOption(where, name, [...kernelNames, ...pipeline.optionNames('publish')])
   }
   const { delay, deliverAt } = options as PublishOptionsCore
   if (delay !== undefined && deliverAt !== undefined) {

@@ -63,6 +63,7 @@ function parse(url: string): RedisOptions {
 }
 
 function checkOptions(options: RedisOptions): RedisOptions {
+  if ('cluster' in options) throw invalid('a cluster is not supported yet')
   if (options.keyPrefix) throw invalid('a keyPrefix is not supported; set the namespace of the bus instead')
   if (options.port !== undefined && !(Number.isInteger(options.port) && options.port > 0 && options.port < 65_536))
     throw invalid(`port ${String(options.port)} is not one`)
