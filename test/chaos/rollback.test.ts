@@ -70,6 +70,37 @@ describe('a server that is rolled back (an older snapshot put back)', function (
     await namespaceIsClean(w.redis, w.namespace)
   })
 
+  it('makes nobody publish what settles staged that it has forgotten: their messages run again and stage it again', async () => {
+    const proxy = await w.proxy()
+    const consumer = w.bus({ redis: proxy.url })
+    const gate = new Gate()
+    const runs = new Received<number>()
+    await consumer.consume(
+      'orders.paid',
+      async ({ attempt }, context) => {
+        runs.add(attempt)
+        await gate.opened
+        await context.publish('invoices.wanted', 'an invoice')
+      },
+      { lease: 1500 },
+    ).ready
+    await consumer.publish('orders.paid', 0)
+    await runs.count(1)
+    const relaying = proxy.cutAtRequest((request) => {
+      const text = request.toString('latin1')
+      return text.includes('{invoices.wanted}:') && text.includes('an invoice')
+    })
+    await rollBackAfter(async () => {
+      gate.open()
+      await relaying
+      await proxy.down()
+    })
+    await proxy.up()
+    await runs.count(2)
+    await consumer.close()
+    expect((await w.bus().topic('invoices.wanted').stats()).unclaimed).to.equal(1)
+  })
+
   it('to before there was anything heals too: topic, group and sessions are made again', async () => {
     await w.redis.flushall()
     await w.redis.save()

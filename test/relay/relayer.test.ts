@@ -1,5 +1,6 @@
 import type { OutboxEntry, Script } from '@busway/lua'
 import { expect } from 'chai'
+import { RedisFailureError } from '../../packages/bus/src/errors/redis-failure.js'
 import { createRelayer } from '../../packages/bus/src/relay/relayer.js'
 import type { ScriptRunner } from '../../packages/bus/src/seams.js'
 import { LogLines } from '../support/log-lines.js'
@@ -13,6 +14,8 @@ class FakeOutbox {
   readonly ensured: string[] = []
   /** Destinations that refuse. */
   readonly broken = new Set<string>()
+  /** Called at the next relay instead of it: the connection goes. */
+  losing: (() => void) | undefined
   perRead = 100
 
   put(destination: string, number: number, bytes = 1): void {
@@ -27,6 +30,11 @@ class FakeOutbox {
         return { entries: this.entries.slice(0, this.perRead), more: this.entries.length > this.perRead }
       case 'relay': {
         if (this.broken.has(topic)) throw new Error(`${topic} is broken`)
+        if (this.losing !== undefined) {
+          this.losing()
+          this.losing = undefined
+          throw new RedisFailureError('unknown', 'The connection failed before the answer')
+        }
         const { entries } = request as { entries: Buffer[] }
         this.calls.add(`relay ${topic} ${entries.length}`)
         return { nowMs: 1, applied: entries.length, guardErrors: [] }
@@ -49,12 +57,19 @@ class FakeOutbox {
 
 function relaying(outbox: FakeOutbox) {
   const log = new LogLines()
+  const run = (script: Script<unknown, unknown>, topic: string, request: unknown) =>
+    outbox.run(script.name, topic, request)
+  const lost: (() => void)[] = []
   const runner = {
-    runRepeatable: (script: Script<unknown, unknown>, topic: string, request: unknown) =>
-      outbox.run(script.name, topic, request),
+    run,
+    runRepeatable: run,
+    on: (_event: 'down', listener: () => void) => lost.push(listener),
   } as unknown as ScriptRunner
   const publisher = { ensureTopic: async (topic: string) => void outbox.ensured.push(topic) }
-  return { relayer: createRelayer({ runner, publisher, log: log.logger }), log }
+  const down = () => {
+    for (const listener of lost) listener()
+  }
+  return { relayer: createRelayer({ runner, publisher, log: log.logger }), log, down }
 }
 
 describe('the relayer', () => {
@@ -112,6 +127,23 @@ describe('the relayer', () => {
     relayer.kick('a')
     await relayer.close(1_000)
     expect(outbox.calls.items.filter((call) => call.startsWith('relay'))).to.have.length(3)
+  })
+
+  it('sends nothing over a connection that it was not read over, and reads again', async () => {
+    const outbox = new FakeOutbox()
+    for (const number of [1, 2]) outbox.put('b', number)
+    outbox.put('c', 3)
+    const { relayer, down } = relaying(outbox)
+    outbox.losing = () => {
+      down()
+      // Rolled back, and settled anew under the same number.
+      outbox.entries.splice(0)
+      outbox.put('d', 1)
+    }
+    relayer.kick('a')
+    await relayer.close(1_000)
+    expect(outbox.calls.items).to.deep.equal(['read', 'read', 'relay d 1', 'trim'])
+    expect(outbox.arrived).to.deep.equal(['d s~1 1'])
   })
 
   it('starts nothing after close', async () => {

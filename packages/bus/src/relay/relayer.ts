@@ -5,11 +5,16 @@
  * 2. `relay` them at the destination, whose topic is made first. It skips what it has had, so a lost answer costs nothing.
  * 3. Trim from the outbox what was answered. Again while there is more.
  *
+ * A step goes over one connection; if that goes, the outbox is read again. The server behind the next one may have been rolled back: what was read
+ * is then of settles that it does not know, whose messages run again, and under the same numbers it may hold other entries by now.
+ *
  * It may stop at any point, and run in several processes at once: the numbers that the settling sessions gave the entries make each step repeatable.
  * What fails stays in the outbox; whoever renews next kicks again.
  */
-import { type OutboxEntry, outboxRead, outboxTrim, relay } from '@busway/lua'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type OutboxEntry, outboxRead, outboxTrim, relay, type Script } from '@busway/lua'
 import type { Logger } from '../api/index.js'
+import { isPassing, isRedisFailure } from '../errors/redis-failure.js'
 import type { Publisher, Relayer, ScriptRunner } from '../seams.js'
 
 /** Entries of one step. */
@@ -18,6 +23,8 @@ const STEP = 100
 const CALL_BYTES = 1024 * 1024
 /** How long one step is tried. */
 const TRY_MS = 10_000
+/** Before what Redis refuses for the moment is sent again. */
+const REFUSED_MS = 100
 
 export interface RelayerParts {
   readonly runner: ScriptRunner
@@ -29,13 +36,17 @@ export const createRelayer = (parts: RelayerParts): Relayer => new OutboxRelayer
 
 class OutboxRelayer implements Relayer {
   readonly #parts: RelayerParts
-  /** Topic -> whether it was kicked again meanwhile. */
-  readonly #running = new Map<string, { again: boolean }>()
+  readonly #running = new Map<string, Running>()
+  /** How many connections have gone: as long as it stays, it is the same one. */
+  #lost = 0
   #isClosed = false
   #onIdle: (() => void) | undefined
 
   constructor(parts: RelayerParts) {
     this.#parts = parts
+    parts.runner.on('down', () => {
+      this.#lost++
+    })
   }
 
   kick(topic: string): void {
@@ -57,12 +68,12 @@ class OutboxRelayer implements Relayer {
   }
 
   async #run(topic: string): Promise<void> {
-    const state = { again: false }
+    const state: Running = { again: false, lostUntilMs: undefined }
     this.#running.set(topic, state)
     try {
       do {
         state.again = false
-        while (await this.#step(topic));
+        while (await this.#step(topic, state));
       } while (state.again)
     } catch (error) {
       this.#parts.log.warn({ topic, error: String(error) }, 'The outbox could not be read; it will be tried again')
@@ -73,39 +84,85 @@ class OutboxRelayer implements Relayer {
   }
 
   /** Answers whether another step makes sense: there is more, and nothing failed that would come again at once. */
-  async #step(topic: string): Promise<boolean> {
+  async #step(topic: string, state: Running): Promise<boolean> {
     const { entries, more } = await this.#parts.runner.runRepeatable(outboxRead, topic, { limit: STEP }, TRY_MS)
+    const connection = this.#lost
     let failed = false
+    let lost = false
     for (const [destination, ofDestination] of byDestination(entries)) {
-      const relayed = await this.#relay(topic, destination, ofDestination)
-      failed ||= !relayed
+      try {
+        await this.#relay(topic, destination, ofDestination, connection)
+      } catch (error) {
+        const isLost = error instanceof ConnectionLost && this.#hasPatience(state)
+        if (isLost) lost = true
+        else failed = true
+        if (!isLost) this.#failed(topic, destination, ofDestination, error)
+      }
     }
+    if (lost) return true
+    state.lostUntilMs = undefined
     return more && !failed && entries.length > 0
   }
 
-  async #relay(topic: string, destination: string, entries: readonly OutboxEntry[]): Promise<boolean> {
-    const { runner, publisher, log } = this.#parts
-    try {
-      await publisher.ensureTopic(destination)
-      for (const some of inCalls(entries)) {
-        const request = { entries: some.map(({ entry }) => entry) }
-        const { guardErrors } = await runner.runRepeatable(relay, destination, request, TRY_MS)
-        for (const { guard, error } of guardErrors) {
-          log.error({ topic: destination, guard, error }, 'A guard failed in Redis; what it was to write is missing')
-        }
-        const tags = some.map(({ tag }) => tag)
-        await runner.runRepeatable(outboxTrim, topic, { destination, tags }, TRY_MS)
+  /** Whether to go on though connections go. */
+  #hasPatience(state: Running): boolean {
+    state.lostUntilMs ??= performance.now() + TRY_MS
+    return performance.now() < state.lostUntilMs
+  }
+
+  #failed(topic: string, destination: string, entries: readonly OutboxEntry[], error: unknown): void {
+    this.#parts.log.warn(
+      { topic, destination, entries: entries.length, error: String(error) },
+      'The outbox could not be relayed; its entries stay and will be tried again',
+    )
+  }
+
+  async #relay(topic: string, destination: string, entries: readonly OutboxEntry[], connection: number): Promise<void> {
+    const { publisher, log } = this.#parts
+    await publisher.ensureTopic(destination)
+    for (const some of inCalls(entries)) {
+      const request = { entries: some.map(({ entry }) => entry) }
+      const { guardErrors } = await this.#send(connection, relay, destination, request)
+      for (const { guard, error } of guardErrors) {
+        log.error({ topic: destination, guard, error }, 'A guard failed in Redis; what it was to write is missing')
       }
-      return true
-    } catch (error) {
-      log.warn(
-        { topic, destination, entries: entries.length, error: String(error) },
-        'The outbox could not be relayed; its entries stay and will be tried again',
-      )
-      return false
+      const tags = some.map(({ tag }) => tag)
+      await this.#send(connection, outboxTrim, topic, { destination, tags })
+    }
+  }
+
+  /** Over this connection or not at all. What Redis refuses for the moment is sent again. */
+  async #send<Request, Reply>(
+    connection: number,
+    script: Script<Request, Reply>,
+    topic: string,
+    request: Request,
+  ): Promise<Reply> {
+    const { runner } = this.#parts
+    const untilMs = performance.now() + TRY_MS
+    for (;;) {
+      if (this.#lost !== connection) throw new ConnectionLost()
+      try {
+        return await runner.run(script, topic, request)
+      } catch (error) {
+        if (!isRedisFailure(error)) throw error
+        if (error.kind === 'unsent' || error.kind === 'unknown') throw new ConnectionLost(error.message)
+        if (!isPassing(error) || error.reply === 'OOM' || performance.now() > untilMs) throw error
+        if (error.reply === 'NOSCRIPT') await runner.reload().catch(() => undefined)
+        else await delay(REFUSED_MS)
+      }
     }
   }
 }
+
+interface Running {
+  /** It was kicked again meanwhile. */
+  again: boolean
+  /** Connections go, one after the other: when that is no longer put up with. */
+  lostUntilMs: number | undefined
+}
+
+class ConnectionLost extends Error {}
 
 function byDestination(entries: readonly OutboxEntry[]): Map<string, OutboxEntry[]> {
   const grouped = new Map<string, OutboxEntry[]>()
