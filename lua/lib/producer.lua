@@ -22,7 +22,7 @@ function lib.notItsTurn(session, number)
   if number > last.number then return { 1, last.number } end
   local kept = last.outcomes and call('HGET', key .. ':o', number)
   call('SET', key, record, 'EX', REMEMBERED_S)
-  return { 0, now, kept and lib.flatOutcomes(cmsgpack.unpack(kept)) or {}, {} }
+  return { 0, now, kept and lib.flatOutcomes(cmsgpack.unpack(kept)) or {}, {}, 0 }
 end
 
 -- The request's batches, from position 9, and where what follows them begins; nil if one is no batch.

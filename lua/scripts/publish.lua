@@ -3,7 +3,7 @@
 -- KEYS  meta, never
 -- ARGV  1 session  2 number  3 lowest unanswered number  4 batches  5 marks (`<batch><marks>;...`)  6 units (sizes, `3,1,...`; '' without guards)
 --       7 guard calls (`<message> <guard> <n>;...`)  8 guard keys (JSON)  9.. the batches; the own ids of those marked `i`; the guards' arguments
--- Returns { 0, now, outcomes, guard errors }, { 1, last number } (gap) or { 2 } (unknown producer). Outcomes, of what was not plainly accepted:
+-- Returns { 0, now, outcomes, guard errors, outbox has entries (0 or 1) }, { 1, last number } (gap) or { 2 } (unknown producer). Outcomes, of what was not plainly accepted:
 --       message, 'duplicate', id  or  message, 'reject', guard, reason, retryMs or -1
 -- Keeps  none lost, repeated or overtaken: n runs only after n - 1, and n again answers what n answered; what is accepted is stored, counted
 --       in `pending` and waits in every group, or nothing of it is there.
@@ -33,7 +33,7 @@ local batches, at = lib.readBatches(session, number)
 if not batches then return redis.error_reply('INVALID a batch cannot be read') end
 
 -- 3. Accept: in one piece, or with guards unit by unit.
-local plan, outcomes = lib.newPlan(), {}
+local plan, outcomes, reports = lib.newPlan(), {}, false
 if ARGV[7] == '' then
   local position = 0
   for _, batch in ipairs(batches) do
@@ -52,6 +52,7 @@ else
   --@include lib/admit-units
   author.producer = session .. '-' .. ARGV[2] -- of what this request alone tells others
   plan = lib.admitUnits(plan, batches, at, outcomes)
+  reports = outboxGrew -- what was replaced had someone to be told
 end
 
 -- 4. Write: bytes, pending, ranges, counts; wake. Last the number.
@@ -59,4 +60,4 @@ lib.enqueue(plan)
 lib.writeCounts()
 lib.wakeMarked()
 lib.recordRequest(session, number, last, ARGV[3], outcomes)
-return { 0, now, lib.flatOutcomes(outcomes), guardErrors }
+return { 0, now, lib.flatOutcomes(outcomes), guardErrors, reports and 1 or 0 }

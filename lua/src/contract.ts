@@ -81,7 +81,14 @@ export type PublishOutcome =
   | { message: number; verdict: 'reject'; guard: string; reason: string; retryMs?: number }
 /** `ok` also answers a repeated request. `gap`: the server's last number; a server below what it confirmed was rolled back. */
 export type PublishReply =
-  | { status: 'ok'; nowMs: number; outcomes: readonly PublishOutcome[]; guardErrors: readonly GuardError[] }
+  | {
+      status: 'ok'
+      nowMs: number
+      outcomes: readonly PublishOutcome[]
+      guardErrors: readonly GuardError[]
+      /** What was replaced has left reports in the topic's outbox: relay them. */
+      outbox: boolean
+    }
   | { status: 'gap'; last: number }
   | { status: 'unknown' }
 /** An `apply` that failed: reported, without effect on the outcome. */
@@ -260,6 +267,8 @@ export interface RelayReply {
   nowMs: number
   applied: number
   guardErrors: readonly GuardError[]
+  /** What was replaced has left reports in the destination's own outbox: relay them. */
+  outbox: boolean
 }
 export interface OutboxTrimRequest {
   destination: string

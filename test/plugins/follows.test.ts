@@ -5,6 +5,7 @@ import { eventually } from '../support/eventually.js'
 import { Received } from '../support/received.js'
 import { world as makeWorld } from '../support/world.js'
 import { equipped, extra, plugin } from './equipped.js'
+import { debounce } from './guard-plugins.js'
 
 /** A lock per name, held by the message until it ends. */
 const locks = () =>
@@ -195,5 +196,14 @@ describe('a report', () => {
     await plain.consume('reports', ({ body }) => reports.add(body as Report)).ready
     const [report] = await reports.count(1)
     expect(report).to.include({ id, group: 'ledger', outcome: 'purged' })
+  })
+
+  it('tells of a message that was replaced, though nobody consumes its topic who would relay it', async () => {
+    const bus = equipped(world, [reporting(), debounce(60_000)])
+    const reports = new Received<Report>()
+    await world.bus().consume('reports', ({ body }) => reports.add(body as Report)).ready
+    const { id } = await bus.publish('orders.paid', 1, extra({ tell: 'reports', latest: 'a' }))
+    await bus.publish('orders.paid', 2, extra({ latest: 'a' }))
+    expect(await reports.count(1)).to.deep.equal([{ id, outcome: 'replaced' }])
   })
 })

@@ -37,7 +37,7 @@ class FakeOutbox {
         }
         const { entries } = request as { entries: Buffer[] }
         this.calls.add(`relay ${topic} ${entries.length}`)
-        return { nowMs: 1, applied: entries.length, guardErrors: [] }
+        return { nowMs: 1, applied: entries.length, guardErrors: [], outbox: false }
       }
       case 'outbox-trim': {
         const { destination, tags } = request as { destination: string; tags: string[] }

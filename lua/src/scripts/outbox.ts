@@ -28,8 +28,13 @@ export const relay: Script<RelayRequest, RelayReply> = {
   name: 'relay',
   args: ({ entries }) => [...entries],
   reply(raw) {
-    const [nowMs, applied, errors] = list(raw)
-    return { nowMs: integer(nowMs), applied: integer(applied), guardErrors: guardErrors(errors) }
+    const [nowMs, applied, errors, outbox] = list(raw)
+    return {
+      nowMs: integer(nowMs),
+      applied: integer(applied),
+      guardErrors: guardErrors(errors),
+      outbox: integer(outbox) === 1,
+    }
   },
 }
 

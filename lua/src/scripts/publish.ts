@@ -43,6 +43,7 @@ export const publish: Script<PublishRequest, PublishReply> = {
           nowMs: integer(parts[1]),
           outcomes: outcomes(parts[2]),
           guardErrors: guardErrors(parts[3]),
+          outbox: integer(parts[4]) === 1,
         }
       case 1:
         return { status: 'gap', last: integer(parts[1]) }

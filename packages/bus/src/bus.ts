@@ -100,6 +100,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
       timeoutMs: settings.publishTimeoutMs,
       log,
       report,
+      onOutbox: (topic) => this.#dependencies.relayer.kick(topic),
       topicsKey: `${namespace}:{$bus}:topics`,
     })
     const parts = {

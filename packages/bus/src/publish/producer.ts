@@ -37,6 +37,8 @@ export interface ProducerSettings {
   readonly register: () => Promise<unknown>
   readonly onGuardError: (guard: string, error: string) => void
   readonly onRollback: () => void
+  /** The topic's outbox has entries. */
+  readonly onOutbox: () => void
 }
 
 /** Requests under way at a time. */
@@ -191,6 +193,7 @@ export class Producer {
       this.#remove(request)
       request.accept(this.#settings.topic, this.#session.id, reply.outcomes)
       for (const { guard, error } of reply.guardErrors) this.#settings.onGuardError(guard, error)
+      if (reply.outbox) this.#settings.onOutbox()
     } else this.#mustHeal = true
     // After the callers' own continuations, which may publish more.
     this.#schedule()

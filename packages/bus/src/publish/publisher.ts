@@ -25,6 +25,8 @@ export interface PublisherSettings {
   readonly timeoutMs: number
   readonly log: Logger
   readonly report: <E extends keyof BusEvents>(event: E, payload: BusEvents[E]) => void
+  /** The topic's outbox has entries, which somebody has to relay. */
+  readonly onOutbox: (topic: string) => void
   /** The key of the set of all topics. */
   readonly topicsKey: string
 }
@@ -218,7 +220,7 @@ export class BusPublisher implements Publisher {
   }
 
   #makeOutlet(topic: string): Outlet {
-    const { runner, service, timeoutMs, log, report } = this.#settings
+    const { runner, service, timeoutMs, log, report, onOutbox } = this.#settings
     const catalog: Catalog = this.#settings.catalog
     catalog.check(topic)
     const definition = catalog.definition(topic)
@@ -247,6 +249,7 @@ export class BusPublisher implements Publisher {
         )
         report('rollback', { topic, side: 'producer' })
       },
+      onOutbox: () => onOutbox(topic),
     })
     const schema = definition?.body
     const outlet = { producer, schema: schema !== undefined && isChecking(schema) ? schema : undefined }

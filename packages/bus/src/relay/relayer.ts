@@ -122,12 +122,13 @@ class OutboxRelayer implements Relayer {
     await publisher.ensureTopic(destination)
     for (const some of inCalls(entries)) {
       const request = { entries: some.map(({ entry }) => entry) }
-      const { guardErrors } = await this.#send(connection, relay, destination, request)
+      const { guardErrors, outbox } = await this.#send(connection, relay, destination, request)
       for (const { guard, error } of guardErrors) {
         log.error({ topic: destination, guard, error }, 'A guard failed in Redis; what it was to write is missing')
       }
       const tags = some.map(({ tag }) => tag)
       await this.#send(connection, outboxTrim, topic, { destination, tags })
+      if (outbox) this.kick(destination)
     }
   }
 
