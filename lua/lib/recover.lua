@@ -21,6 +21,7 @@ function lib.fence(group, self)
       call('ZREM', group.G .. 'waiting', id)
     end
   end
+  return #over == MOST_FENCED
 end
 
 function lib.leasesOf(session)
@@ -106,7 +107,7 @@ end
 
 -- Answers { ranges, crashed, dead, more }, or an empty table if there was nothing to recover.
 function lib.recover(group, self, graceUntil)
-  if now >= tonumber(graceUntil or 0) then lib.fence(group, self) end
+  local fencedAll = now < tonumber(graceUntil or 0) or not lib.fence(group, self)
   local budget, sessions = MOST_RELEASED, 0
   local tally = { ranges = 0, crashed = 0, dead = 0 }
   while budget > 0 do
@@ -121,6 +122,6 @@ function lib.recover(group, self, graceUntil)
     end
   end
   if sessions == 0 then return {} end
-  local more = call('EXISTS', group.G .. 'expired')
-  return { tally.ranges, tally.crashed, tally.dead, more }
+  local more = not fencedAll or call('EXISTS', group.G .. 'expired') == 1
+  return { tally.ranges, tally.crashed, tally.dead, more and 1 or 0 }
 end

@@ -362,6 +362,19 @@ describe('the scripts', () => {
     })
   })
 
+  describe('many sessions that went silent at once', () => {
+    it('are recovered in steps that follow one another, not one at each renewal', async () => {
+      const silent = Array.from({ length: 25 }, (_, i) => `gone____~${i}`)
+      for (const id of silent) await enter(id)
+      for (const id of silent) await place.redis.zadd(`${place.namespace}:{${TOPIC}}:g@1:sessions`, 1, id)
+      await enter('busAAAAA~1')
+      let steps = 1
+      while ((await go('busAAAAA~1', { renew: true })).recovered?.more) steps++
+      expect(steps).to.equal(2)
+      expect(await place.redis.zcard(`${place.namespace}:{${TOPIC}}:g@1:sessions`)).to.equal(1)
+    })
+  })
+
   describe('a group that is removed', () => {
     it('is gone in bounded steps, with its sessions; the other group keeps what it has', async () => {
       await enter('busAAAAA~1', 'g')
