@@ -9,7 +9,7 @@ import { checkInteger, checkNames, checkOptionsObject, invalidOption } from '../
 import { randomId } from '../wire/index.js'
 import { readDeadLetter } from './dead-letter.js'
 import { batchIds } from './ids.js'
-import { readStats } from './topic-admin.js'
+import { readStats } from './stats.js'
 
 /** Messages of one script call. */
 const STEP = 500
