@@ -1,22 +1,13 @@
 /** What single scripts promise beside the model of model.test.ts: slices, wakes, timers, what follows a message, guards, bounds, full memory. */
 import {
-  type AdvanceReply,
-  type AdvanceRequest,
   advance,
-  advancePublishing,
-  type ComposeOptions,
   compose,
   deadLetters,
-  declare,
   type GuardLua,
   type GuardStage,
-  open,
   outboxRead,
   outboxTrim,
-  type PublishReply,
-  type PublishRequest,
   pause,
-  publish,
   purge,
   redrive,
   relay,
@@ -26,83 +17,23 @@ import {
   stats,
 } from '@busway/lua'
 import { expect } from 'chai'
-import { privateRedis } from '../support/private-redis.js'
 import { decodeBodies, encodeBatch } from './batch.js'
-import { violations } from './invariants.js'
-import { ScriptDriver } from './script-driver.js'
+import { drivenTopic, OTHER, TOPIC } from './driven-topic.js'
 import { readTopic } from './snapshot.js'
 
-const TOPIC = 'orders'
-const OTHER = 'invoices'
-type Ok = AdvanceReply & { status: 'ok' }
-
 describe('the scripts', () => {
-  const place = privateRedis()
-  let scripts: ScriptDriver
-  let published: number
-  let advanced: Map<string, number>
-
-  const begin = async (options: Partial<ComposeOptions> = {}) => {
-    scripts = new ScriptDriver(place.redis, place.namespace, { redisVersion: place.server.version, ...options })
-    published = 0
-    advanced = new Map()
-    for (const topic of [TOPIC, OTHER]) await scripts.run(declare, topic, { session: 'prodAAAA' })
-  }
-  beforeEach(() => begin())
-  afterEach(async () => {
-    for (const topic of [TOPIC, OTHER])
-      expect(violations(await readTopic(place.redis, place.namespace, topic)), topic).to.deep.equal([])
-  })
-
-  const put = (batches: PublishRequest['batches'], more: Partial<PublishRequest> = {}): Promise<PublishReply> =>
-    scripts.run(publish, TOPIC, {
-      session: 'prodAAAA',
-      number: ++published,
-      lowestUnanswered: published,
-      batches,
-      ...more,
-    })
-  const enter = async (
-    session: string,
-    group = 'g',
-    more: { leaseMs?: number; concurrency?: number; deadMax?: number } = {},
-  ) => {
-    const settings = { leaseMs: 60_000, concurrency: 2, maxCrashes: 3, info: '{}', deadMax: 100, deadKeepMs: 1e9 }
-    return (await scripts.run(open, TOPIC, { group, session, ...settings, ...more })).group
-  }
-  const go = async (session: string, more: Partial<AdvanceRequest> = {}, group = 'g@1'): Promise<Ok> => {
-    const number = (advanced.get(session) ?? 0) + 1
-    advanced.set(session, number)
-    const script = more.settles?.some((settle) => settle.outcome === 'done' && settle.staged)
-      ? advancePublishing
-      : advance
-    const reply = await scripts.run(script, TOPIC, {
-      group,
-      session,
-      epoch: 0,
-      number,
-      want: 10,
-      wantBytes: 1 << 20,
-      acks: [],
-      releases: [],
-      settles: [],
-      renew: false,
-      ...more,
-    })
-    if (reply.status !== 'ok') throw new Error(`answered ${reply.status}`)
-    return reply
-  }
-  const bodies = (reply: Ok) => reply.ranges.flatMap(({ value }) => decodeBodies(value as Buffer))
+  const driven = drivenTopic()
+  const { place, begin, put, enter, go, bodies } = driven
   const wakes = async (during: () => Promise<unknown>): Promise<string[]> => {
     const heard: string[] = []
     const subscriber = place.redis.duplicate()
-    await subscriber.subscribe(scripts.key(TOPIC, 'wake:busAAAAA'))
+    await subscriber.subscribe(driven.scripts.key(TOPIC, 'wake:busAAAAA'))
     subscriber.on('message', (_channel, payload) => heard.push(payload))
     await during()
     // What was published before this was heard before it.
     await new Promise<void>((resolve) => {
       subscriber.on('message', (_channel, payload) => payload === 'end' && resolve())
-      void place.redis.publish(scripts.key(TOPIC, 'wake:busAAAAA'), 'end')
+      void place.redis.publish(driven.scripts.key(TOPIC, 'wake:busAAAAA'), 'end')
     })
     subscriber.disconnect()
     return heard.filter((payload) => payload !== 'end')
@@ -163,10 +94,10 @@ describe('the scripts', () => {
 
     it('is not woken while the group is paused, but when it resumes', async () => {
       await enter('busAAAAA~1')
-      await scripts.run(pause, TOPIC, { group: 'g', paused: true })
+      await driven.scripts.run(pause, TOPIC, { group: 'g', paused: true })
       expect((await go('busAAAAA~1')).paused).to.equal(true)
       expect(await wakes(() => put([{ value: encodeBatch([1]) }]))).to.deep.equal([])
-      const resumed = await wakes(() => scripts.run(pause, TOPIC, { group: 'g', paused: false }))
+      const resumed = await wakes(() => driven.scripts.run(pause, TOPIC, { group: 'g', paused: false }))
       expect(resumed).to.deep.equal(['g@1 busAAAAA~1'])
     })
 
@@ -191,13 +122,13 @@ describe('the scripts', () => {
     ] as const
     const follow = async () => {
       await put([{ value: encodeBatch([1], { properties }), id: 'mine' }])
-      await place.redis.set(scripts.key(TOPIC, 'x:test:lock'), 'mine')
+      await place.redis.set(driven.scripts.key(TOPIC, 'x:test:lock'), 'mine')
     }
-    const owned = () => place.redis.exists(scripts.key(TOPIC, 'x:test:lock'))
+    const owned = () => place.redis.exists(driven.scripts.key(TOPIC, 'x:test:lock'))
     const reports = async () => {
-      const { entries } = await scripts.run(outboxRead, TOPIC, { limit: 100 })
-      await scripts.run(relay, OTHER, { entries: entries.map(({ entry }) => entry) })
-      await scripts.run(outboxTrim, TOPIC, { destination: OTHER, tags: entries.map(({ tag }) => tag) })
+      const { entries } = await driven.scripts.run(outboxRead, TOPIC, { limit: 100 })
+      await driven.scripts.run(relay, OTHER, { entries: entries.map(({ entry }) => entry) })
+      await driven.scripts.run(outboxTrim, TOPIC, { destination: OTHER, tags: entries.map(({ tag }) => tag) })
       const { batches } = await readTopic(place.redis, place.namespace, OTHER)
       return [...batches.values()].map((value) => JSON.parse(/\{"id".*\}/.exec(value.toString())?.[0] as string))
     }
@@ -229,9 +160,9 @@ describe('the scripts', () => {
     it('is honoured by a purge, and leaves a key that names another message, or is no string', async () => {
       await enter('busAAAAA~1')
       await follow()
-      await place.redis.del(scripts.key(TOPIC, 'x:test:lock'))
-      await place.redis.lpush(scripts.key(TOPIC, 'x:test:lock'), 'mine')
-      await scripts.run(purge, TOPIC, { group: 'g', what: 'waiting', limit: 10, producer: 'freshAAA' })
+      await place.redis.del(driven.scripts.key(TOPIC, 'x:test:lock'))
+      await place.redis.lpush(driven.scripts.key(TOPIC, 'x:test:lock'), 'mine')
+      await driven.scripts.run(purge, TOPIC, { group: 'g', what: 'waiting', limit: 10, producer: 'freshAAA' })
       expect(await owned()).to.equal(1)
       expect(await reports()).to.deep.equal([{ id: 'mine', group: 'g', outcome: 'purged' }])
     })
@@ -242,13 +173,13 @@ describe('the scripts', () => {
       const { lastLease } = await go('busAAAAA~1')
       const staged = [1, 2].map((n) => ({ topic: OTHER, batch: { value: encodeBatch([n]) } }))
       await go('busAAAAA~1', { settles: [{ lease: lastLease, index: 0, outcome: 'done', staged }] })
-      const { entries } = await scripts.run(outboxRead, TOPIC, { limit: 100 })
+      const { entries } = await driven.scripts.run(outboxRead, TOPIC, { limit: 100 })
       const request = { entries: entries.map(({ entry }) => entry) }
-      expect((await scripts.run(relay, OTHER, request)).applied).to.equal(2)
-      expect((await scripts.run(relay, OTHER, request)).applied).to.equal(0)
+      expect((await driven.scripts.run(relay, OTHER, request)).applied).to.equal(2)
+      expect((await driven.scripts.run(relay, OTHER, request)).applied).to.equal(0)
       const tags = entries.map(({ tag }) => tag)
       const trim = async (answered: string[]) =>
-        (await scripts.run(outboxTrim, TOPIC, { destination: OTHER, tags: answered })).left
+        (await driven.scripts.run(outboxTrim, TOPIC, { destination: OTHER, tags: answered })).left
       expect(await trim(tags.slice(0, 1))).to.equal(1)
       expect(await trim(tags.slice(0, 1)), 'trimmed again').to.equal(1)
       expect(await trim(tags)).to.equal(0)
@@ -330,8 +261,12 @@ describe('the scripts', () => {
       const { lastLease: lease } = await go('busAAAAA~1')
       for (let index = 0; index < 5; index++)
         await go('busAAAAA~1', { settles: [{ lease, index, outcome: 'dead', reason: 'attempts', error: '{}' }] })
-      const first = await scripts.run(deadLetters, TOPIC, { group: 'g', limit: 2 })
-      const rest = await scripts.run(deadLetters, TOPIC, { group: 'g', limit: 2, cursor: first.cursor as string })
+      const first = await driven.scripts.run(deadLetters, TOPIC, { group: 'g', limit: 2 })
+      const rest = await driven.scripts.run(deadLetters, TOPIC, {
+        group: 'g',
+        limit: 2,
+        cursor: first.cursor as string,
+      })
       const values = [...first.items, ...rest.items].flatMap(({ value }) => decodeBodies(value))
       expect(values).to.deep.equal([3, 4, 5])
       expect(rest.cursor).to.equal(undefined)
@@ -355,7 +290,7 @@ describe('the scripts', () => {
         [1, 2, true],
         [3, 2, true],
       ])
-      await scripts.run(redrive, TOPIC, { group: 'g', limit: 10 })
+      await driven.scripts.run(redrive, TOPIC, { group: 'g', limit: 10 })
       await put([{ value: encodeBatch([6]) }])
       const { ranges } = await go('busAAAAA~2')
       expect(ranges.map(({ again }) => again)).to.deep.equal([true, false])
@@ -383,12 +318,12 @@ describe('the scripts', () => {
       await go('busAAAAA~1', { want: 6 })
       let steps = 0
       for (let more = true; more; steps++)
-        ({ more } = await scripts.run(removeGroup, TOPIC, { group: 'g', limit: 5, producer: `fresh${steps}` }))
+        ({ more } = await driven.scripts.run(removeGroup, TOPIC, { group: 'g', limit: 5, producer: `fresh${steps}` }))
       expect(steps).to.be.within(4, 6)
       const lost = { group: 'g@1', session: 'busAAAAA~1', epoch: 0, number: 2, want: 1, wantBytes: 1, acks: [] }
-      const reply = await scripts.run(advance, TOPIC, { ...lost, releases: [], settles: [], renew: false })
+      const reply = await driven.scripts.run(advance, TOPIC, { ...lost, releases: [], settles: [], renew: false })
       expect(reply).to.deep.equal({ status: 'lost' })
-      const { groups } = await scripts.run(stats, TOPIC, undefined)
+      const { groups } = await driven.scripts.run(stats, TOPIC, undefined)
       expect(Object.keys(groups)).to.deep.equal(['h'])
       expect(groups.h).to.include({ ready: 20, inFlight: 0 })
       const topic = await readTopic(place.redis, place.namespace, TOPIC)
@@ -416,10 +351,10 @@ describe('the scripts', () => {
           expect(await readTopic(place.redis, place.namespace, TOPIC)).to.deep.equal(before)
         }
         await refused(() => put([{ value: encodeBatch([3]) }]))
-        published--
+        driven.published--
         const staged = [{ topic: TOPIC, batch: { value: encodeBatch([4]) } }]
         await refused(() => go('busAAAAA~1', { settles: [{ lease: lastLease, index: 0, outcome: 'done', staged }] }))
-        advanced.set('busAAAAA~1', 1)
+        driven.advanced.set('busAAAAA~1', 1)
         const problem = '{"message":"no"}'
         const settles: Settle[] = [
           { lease: lastLease, index: 1, outcome: 'retry', delayMs: 0, counted: true, error: problem },

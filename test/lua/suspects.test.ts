@@ -1,80 +1,13 @@
 /** What becomes of messages with a crash to their name: who takes them, what guards say to that, and that nobody is left idle by it. */
-import {
-  type AdvanceReply,
-  type AdvanceRequest,
-  advance,
-  type ComposeOptions,
-  close,
-  declare,
-  type GuardLua,
-  open,
-  publish,
-} from '@busway/lua'
+import { close, type GuardLua } from '@busway/lua'
 import { expect } from 'chai'
-import { privateRedis } from '../support/private-redis.js'
-import { decodeBodies, encodeBatch } from './batch.js'
-import { violations } from './invariants.js'
-import { ScriptDriver } from './script-driver.js'
-import { readTopic } from './snapshot.js'
-
-const TOPIC = 'orders'
-type Ok = AdvanceReply & { status: 'ok' }
+import { encodeBatch } from './batch.js'
+import { drivenTopic, TOPIC } from './driven-topic.js'
 
 describe('suspects', () => {
-  const place = privateRedis()
-  let scripts: ScriptDriver
-  let published: number
-  let advanced: Map<string, number>
-
-  const begin = async (options: Partial<ComposeOptions> = {}) => {
-    scripts = new ScriptDriver(place.redis, place.namespace, { redisVersion: place.server.version, ...options })
-    published = 0
-    advanced = new Map()
-    await scripts.run(declare, TOPIC, { session: 'prodAAAA' })
-  }
-  beforeEach(() => begin())
-  afterEach(async () => {
-    expect(violations(await readTopic(place.redis, place.namespace, TOPIC))).to.deep.equal([])
-  })
-
-  const put = (...bodies: unknown[]) =>
-    scripts.run(publish, TOPIC, {
-      session: 'prodAAAA',
-      number: ++published,
-      lowestUnanswered: published,
-      batches: bodies.map((body) => ({ value: encodeBatch([body]) })),
-    })
-  const enter = (session: string) =>
-    scripts.run(open, TOPIC, {
-      group: 'g',
-      session,
-      leaseMs: 60_000,
-      concurrency: 2,
-      maxCrashes: 3,
-      info: '{}',
-      deadMax: 100,
-      deadKeepMs: 1e9,
-    })
-  const go = async (session: string, more: Partial<AdvanceRequest> = {}): Promise<Ok> => {
-    const number = (advanced.get(session) ?? 0) + 1
-    advanced.set(session, number)
-    const reply = await scripts.run(advance, TOPIC, {
-      group: 'g@1',
-      session,
-      epoch: 0,
-      number,
-      want: 10,
-      wantBytes: 1 << 20,
-      acks: [],
-      releases: [],
-      settles: [],
-      renew: false,
-      ...more,
-    })
-    if (reply.status !== 'ok') throw new Error(`answered ${reply.status}`)
-    return reply
-  }
-  const bodies = (reply: Ok) => reply.ranges.flatMap(({ value }) => decodeBodies(value as Buffer))
+  const driven = drivenTopic()
+  const { place, begin, enter, go, bodies } = driven
+  const put = (...each: unknown[]) => driven.put(each.map((body) => ({ value: encodeBatch([body]) })))
   const key = (name: string) => `${place.namespace}:{${TOPIC}}:g@1:${name}`
   /** As many suspects, of a session that went silent. */
   const crash = async (...bodies: unknown[]) => {
@@ -123,7 +56,11 @@ describe('suspects', () => {
     await crash('bad')
     await go('busAAAAA~1', { renew: true })
     expect(await place.redis.hget(key('state'), 'drainer')).to.equal('busAAAAA~1')
-    await scripts.run(close, TOPIC, { group: 'g@1', session: 'busAAAAA~1', running: [{ lease: 1, from: 0, count: 1 }] })
+    await driven.scripts.run(close, TOPIC, {
+      group: 'g@1',
+      session: 'busAAAAA~1',
+      running: [{ lease: 1, from: 0, count: 1 }],
+    })
     expect((await go('busAAAAA~2')).drain).to.equal(true)
   })
 
