@@ -16,6 +16,7 @@ function lib.trimDead(group, deadMax, deadKeepMs)
     if (i + 1) / 2 <= surplus or tonumber(oldest[i + 1]) < before then trimmed[#trimmed + 1] = oldest[i] end
   end
   lib.callWith('ZREM', dead, trimmed)
+  lib.callWith('HDEL', dead .. ':traits', trimmed)
   lib.count(group.state, 'dead', -#trimmed)
   for _, id in ipairs(trimmed) do
     local range = lib.parseRange(lib.loneRange(id))

@@ -25,16 +25,16 @@ function lib.planBatch(plan, batch)
   plan.has[batch.id] = true
   batch.ready, batch.later = 0, 0
   plan.batches[#plan.batches + 1] = batch
+  local props = lib.moreThanSource(batch.value)
+  local found = props and lib.properties(props)
+  if found then batch.traits = lib.traitsOf(found) end
   if batch.total > 1 then
     plan.values[#plan.values + 1], plan.values[#plan.values + 2] = P .. 'b:' .. batch.id, batch.value
     return
   end
   if batch.own then acceptedIds[batch.id] = true end
   plan.lone[#plan.lone + 1], plan.lone[#plan.lone + 2] = batch.id, batch.value
-  local props = lib.moreThanSource(batch.value)
-  if not props then return end
-  local found = lib.properties(props)
-  if found[OWNS] or found[REPORT_TO] then
+  if found and (found[OWNS] or found[REPORT_TO]) then
     plan.follows[#plan.follows + 1], plan.follows[#plan.follows + 2] = batch.id, props
   end
 end
@@ -49,7 +49,7 @@ function lib.planBack(plan, batch, from, n)
     plan.last = last
     plan.back[#plan.back + 1] = false
   end
-  plan.back[#plan.back] = lib.rangeText(batch.id, batch.total, last.from, last.n)
+  plan.back[#plan.back] = lib.rangeText(batch.id, batch.total, last.from, last.n, batch.traits)
   plan.backCount = plan.backCount + n
 end
 
@@ -57,16 +57,16 @@ end
 function lib.planRange(plan, batch, from, n, due, indexed)
   lib.planBatch(plan, batch)
   if due and due > now then
-    local range = lib.rangeText(batch.id, batch.total, from, n)
+    local range = lib.rangeText(batch.id, batch.total, from, n, batch.traits)
     batch.later = batch.later + n
     plan.dueCount = plan.dueCount + n
-    plan.due[#plan.due + 1] = { due, range, indexed }
+    plan.due[#plan.due + 1] = { due, batch.front and '^' .. range or range, indexed }
     if not plan.firstDue or due < plan.firstDue then plan.firstDue = due end
     return
   end
   batch.ready = batch.ready + n
   if batch.front then
-    table.insert(plan.front, 1, lib.rangeText(batch.id, batch.total, from, n)) -- the last to be published is the first to be taken
+    table.insert(plan.front, 1, lib.rangeText(batch.id, batch.total, from, n, batch.traits)) -- the last to be published is the first to be taken
     plan.frontCount = plan.frontCount + n
   else
     lib.planBack(plan, batch, from, n)
@@ -88,6 +88,10 @@ function lib.schedule(plan, groups)
 end
 
 function lib.keepUnclaimed(plan)
+  if lib.anyTraits(plan.back) or lib.anyTraits(plan.front) then
+    --@include lib/unclaimed-traits
+    lib.keepByTraits(plan)
+  end
   lib.callWith('RPUSH', P .. 'unclaimed', plan.back)
   lib.callWith('LPUSH', P .. 'unclaimed', lib.reversed(plan.front))
   lib.count(P .. 'meta', 'unclaimed', plan.backCount + plan.frontCount)

@@ -31,7 +31,23 @@ function lib.properties(props)
   return found
 end
 
-local KEY, OWNS, REPORT_TO = 2, 4, 5
+local KEY, PRIORITY, OWNS, REPORT_TO = 2, 3, 4, 5
+
+-- Where the table of expiries begins, in a batch that has one.
+function lib.expiryTable(value)
+  return 13 + lib.u16(value, 11) + 4 * (lib.u16(value, 3) + 1)
+end
+
+function lib.u64(text, at)
+  return lib.u32(text, at) + lib.u32(text, at + 4) * 4294967296
+end
+
+-- What decides where messages wait, as ranges carry it: '' for nothing.
+function lib.traitsOf(found)
+  local priority = found[PRIORITY] and string.match(found[PRIORITY][1], '^-?%d+$')
+  if not priority or tonumber(priority) == 0 then return '' end
+  return '!' .. string.format('%.0f', tonumber(priority)) .. ',0,'
+end
 
 -- The properties, or nil if there is nothing but the source: the usual case costs two reads of two bytes.
 function lib.moreThanSource(value)

@@ -18,14 +18,16 @@ end
 
 -- To the dead letters. This is an end for whoever waits for the message, though it can be redriven.
 -- Moments of death rise by fractions of a millisecond, so that dead letters keep the order in which they died.
-function lib.bury(group, id, problem)
+-- Their traits are kept beside them, for the day they are redriven. `outcome`: what those who wait for it are told, if not `dead`.
+function lib.bury(group, id, problem, traits, outcome)
   local dead = group.G .. 'dead'
   local last = tonumber(call('ZRANGE', dead, -1, -1, 'WITHSCORES')[2] or 0)
   call('ZADD', dead, math.max(now, last + 1 / 1024), id)
+  if traits ~= '' then call('HSET', dead .. ':traits', id, traits) end
   lib.count(group.state, 'dead', 1)
   local props = call('HGET', P .. 'follows', id)
   if props then
     --@include lib/effects
-    lib.honour(id, props, tonumber(call('HGET', P .. 'pending', id) or 0), group, 'dead', { error = problem })
+    lib.honour(id, props, tonumber(call('HGET', P .. 'pending', id) or 0), group, outcome or 'dead', { error = problem })
   end
 end

@@ -49,29 +49,21 @@ function lib.isSkipped(group, calls, keys, id)
   return false
 end
 
--- Finishes what the guards know already. Answers what is left to lease, the number of messages to run in it, and what is not to be
--- run: `[position, "<index>,...", ...]`.
+-- Finishes what the guards know already; each item's `gone` says which of its messages are.
 function lib.skipKnown(group, calls, keys, taken)
-  local kept, keptMessages, skips, ranges = {}, 0, {}, {}
+  local ranges = {}
   for i, item in ipairs(taken) do ranges[i] = item.range end
   lib.learn(ranges)
   for _, item in ipairs(taken) do
-    local range, skipped = item.range, {}
+    local range = item.range
     for index = range.from, range.from + range.count - 1 do
-      if lib.isSkipped(group, calls, keys, lib.messageId(range.batch, range.total, index)) then
+      if not (item.gone and item.gone[index]) and lib.isSkipped(group, calls, keys, lib.messageId(range.batch, range.total, index)) then
         lib.finish(range, index, 1, 'done')
-        skipped[#skipped + 1] = index - range.from
-      end
-    end
-    if #skipped < range.count then
-      kept[#kept + 1] = item
-      keptMessages = keptMessages + range.count - #skipped
-      if #skipped > 0 then
-        skips[#skips + 1], skips[#skips + 2] = #kept - 1, table.concat(skipped, ',')
+        item.gone = item.gone or {}
+        item.gone[index] = true
       end
     end
   end
-  return kept, keptMessages, skips
 end
 
 function lib.applyFetchGuards(group, calls, keys, taken)

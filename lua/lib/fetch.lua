@@ -1,4 +1,4 @@
--- Taking work. What ordering keys and priorities add to the choice of what is next belongs into `takeReady`.
+-- Taking work. What is next is decided in `takeReady`.
 -- Needs: call, counts, range.
 
 local MOST_MESSAGES, MOST_RANGES, PAGE = 1000, 64, 8
@@ -25,48 +25,94 @@ function lib.valuesOf(ranges)
   return values
 end
 
--- Takes up to `want` messages and `wantBytes` bytes (but one range at least) from the head of the list, dividing the last range if need be.
--- Answers { range, text, value } each.
-function lib.takeReady(group, want, wantBytes)
-  local list, taken, messages, size = group.G .. 'ready', {}, 0, 0
-  local remainder
-  want = math.min(want, MOST_MESSAGES)
-  while messages < want and #taken < MOST_RANGES do
-    local texts = call('LRANGE', list, #taken, math.min(#taken + PAGE, MOST_RANGES) - 1)
-    local ranges, room = {}, want - messages
+-- Fills the basket { want, wantBytes, taken, messages, size, full } with up to `want` messages and `wantBytes` bytes (but one range at least), dividing
+-- the last range if need be. `read(first, last)` answers ranges' texts from where they wait. Answers how many left it whole or in part, and what of
+-- the last remains there.
+function lib.fill(basket, read)
+  local taken, before, remainder = basket.taken, #basket.taken, nil
+  while not basket.full and basket.messages < basket.want and #taken < MOST_RANGES do
+    local at = #taken - before
+    local texts = read(at, math.min(at + PAGE, MOST_RANGES - before) - 1)
+    local ranges, room = {}, basket.want - basket.messages
     for i, text in ipairs(texts) do
       if room <= 0 then break end
       local range = lib.parseRange(text)
       ranges[i] = range
       range.text = text
       if range.count > room then
-        remainder = lib.rangeText(range.batch, range.total, range.from + room, range.count - room, range.again)
+        remainder = lib.rangeText(range.batch, range.total, range.from + room, range.count - room, range.lead)
         range.count = room
-        range.text = lib.rangeText(range.batch, range.total, range.from, room, range.again)
+        range.text = lib.rangeText(range.batch, range.total, range.from, room, range.lead)
       end
       room = room - range.count
     end
     local values = lib.valuesOf(ranges)
-    local full = #texts < PAGE
     for i, range in ipairs(ranges) do
-      size = size + (values[i] and #values[i] or 0)
-      if size > wantBytes and #taken > 0 then
+      basket.size = basket.size + (values[i] and #values[i] or 0)
+      if basket.size > basket.wantBytes and #taken > 0 then
         remainder = nil -- it belonged to a later range
-        full = true
+        basket.full = true
         break
       end
       taken[#taken + 1] = { range = range, text = range.text, value = values[i] }
-      messages = messages + range.count
+      basket.messages = basket.messages + range.count
     end
-    if full then break end
+    if #texts < PAGE then break end
   end
-  if #taken == 0 then return taken, 0 end
-  if remainder then call('LSET', list, #taken - 1, remainder) end
-  call('LTRIM', list, remainder and #taken - 1 or #taken, -1)
-  lib.count(group.state, 'ready', -messages)
-  return taken, messages
+  return #taken - before, remainder
 end
 
+function lib.takeFromList(list, basket)
+  local n, remainder = lib.fill(basket, function(first, last) return call('LRANGE', list, first, last) end)
+  if n == 0 then return end
+  if remainder then call('LSET', list, n - 1, remainder) end
+  call('LTRIM', list, remainder and n - 1 or n, -1)
+end
+
+-- What is next: priorities above 0, then `ready`, then those below 0. Answers { range, text, value } each, and the number of messages.
+function lib.takeReady(group, want, wantBytes, prioritized)
+  local basket = { want = math.min(want, MOST_MESSAGES), wantBytes = wantBytes, taken = {}, messages = 0, size = 0, full = false }
+  if prioritized > 0 then
+    --@include lib/take-prioritized
+    lib.takePrioritized(group, basket, '-inf', '(0')
+    lib.takeFromList(group.G .. 'ready', basket)
+    lib.takePrioritized(group, basket, '(0', '+inf')
+  else
+    lib.takeFromList(group.G .. 'ready', basket)
+  end
+  lib.count(group.state, 'ready', -basket.messages)
+  return basket.taken, basket.messages
+end
+
+function lib.mayExpire(value)
+  return value and string.byte(value, 2) % 2 == 1 -- EXPIRES
+end
+
+function lib.anyMayExpire(taken)
+  for _, item in ipairs(taken) do
+    if lib.mayExpire(item.value) then return true end
+  end
+  return false
+end
+
+-- What is left to lease of what was taken, where items say which messages have `gone`: the number of messages to run in it, and what is not to
+-- be run: `[position, "<index>,...", ...]`.
+function lib.withoutGone(taken)
+  local kept, messages, skips = {}, 0, {}
+  for _, item in ipairs(taken) do
+    local range, gone = item.range, {}
+    for index in pairs(item.gone or {}) do gone[#gone + 1] = index - range.from end
+    if #gone < range.count then
+      kept[#kept + 1] = item
+      messages = messages + range.count - #gone
+      if #gone > 0 then
+        table.sort(gone)
+        skips[#skips + 1], skips[#skips + 2] = #kept - 1, table.concat(gone, ',')
+      end
+    end
+  end
+  return kept, messages, skips
+end
 
 -- Leases what was taken, under the session's next numbers.
 function lib.lease(group, session, taken, messages)

@@ -23,9 +23,9 @@ function lib.giveBack(group, session, held, parts, freed, shrunk, refused)
         local first, several = open[i][1], open[i][2]
         messages = messages + several
         if atEnd or atStart then
-          back[#back + 1] = lib.rangeText(range.batch, range.total, first, several, range.again)
+          back[#back + 1] = lib.rangeText(range.batch, range.total, first, several, range.lead)
         else
-          for index = first + several - 1, first, -1 do back[#back + 1] = lib.loneRange(lib.rehome(range, index), range.again) end
+          for index = first + several - 1, first, -1 do back[#back + 1] = lib.loneRange(lib.rehome(range, index), range.lead) end
         end
       end
       if atEnd then

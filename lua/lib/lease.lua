@@ -55,6 +55,6 @@ end
 function lib.writeLeases(session, held, freed, shrunk)
   lib.callWith('HDEL', session.leases, freed)
   for number, range in pairs(shrunk) do
-    if held[number] then call('HSET', session.leases, number, lib.rangeText(range.batch, range.total, range.from, range.count, range.again)) end
+    if held[number] then call('HSET', session.leases, number, lib.rangeText(range.batch, range.total, range.from, range.count, range.lead)) end
   end
 end

@@ -1,5 +1,16 @@
--- Makes a group if it does not exist. The topic's first inherits what was published before there was any: both are lists of ranges, so that is
--- one RENAME, and `pending`, one per message, is already right. Needs: call, counts, groups.
+-- Makes a group if it does not exist. The topic's first inherits what was published before there was any: both keep their ranges in
+-- the same way, so that is a RENAME of each, and `pending`, one per message, is already right. Needs: call, counts, groups.
+
+function lib.inherit(group)
+  local there = lib.readFields(P .. 'meta', 'unclaimed', 'unclaimedPrioritized')
+  local inherited, prioritized = tonumber(there.unclaimed or 0), tonumber(there.unclaimedPrioritized or 0)
+  if call('EXISTS', P .. 'unclaimed') == 1 then call('RENAME', P .. 'unclaimed', group.G .. 'ready') end
+  if call('EXISTS', P .. 'unclaimed:priority') == 1 then call('RENAME', P .. 'unclaimed:priority', group.G .. 'priority') end
+  lib.count(P .. 'meta', 'unclaimed', -inherited)
+  lib.count(P .. 'meta', 'unclaimedPrioritized', -prioritized)
+  lib.count(group.state, 'ready', inherited)
+  lib.count(group.state, 'prioritized', prioritized)
+end
 
 function lib.makeGroup(name)
   local group = lib.findGroup(name)
@@ -9,11 +20,6 @@ function lib.makeGroup(name)
   call('HSET', P .. 'groups', name, generation)
   group = lib.groupOf(name .. '@' .. generation)
   everyGroup = nil
-  if first and call('EXISTS', P .. 'unclaimed') == 1 then
-    call('RENAME', P .. 'unclaimed', group.G .. 'ready')
-    local inherited = tonumber(call('HGET', P .. 'meta', 'unclaimed') or 0)
-    lib.count(P .. 'meta', 'unclaimed', -inherited)
-    lib.count(group.state, 'ready', inherited)
-  end
+  if first then lib.inherit(group) end
   return group
 end

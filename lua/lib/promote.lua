@@ -35,17 +35,26 @@ end
 function lib.promoteScheduled()
   local members = lib.takeDue(P .. 'scheduled')
   if #members == 0 then return end
-  local groups, ranges, ids, messages = lib.allGroups(), {}, {}, 0
-  for i, text in ipairs(members) do
-    local range = lib.parseRange(lib.memberRange(text))
-    ranges[i] = lib.memberRange(text)
+  local groups, ids, back, front, messages, ahead = lib.allGroups(), {}, {}, {}, 0, 0
+  for _, member in ipairs(members) do
+    local text, isFront = lib.memberRange(member)
+    local range = lib.parseRange(text)
     messages = messages + range.count
+    if isFront then
+      table.insert(front, 1, text) -- the last is the first to be taken
+      ahead = ahead + range.count
+    else
+      back[#back + 1] = text
+    end
     if range.count == 1 then ids[#ids + 1] = lib.messageId(range.batch, range.total, range.from) end
     if #groups > 1 then lib.count(P .. 'pending', range.batch, (#groups - 1) * range.count) end
   end
   lib.callWith('HDEL', P .. 'deferred', ids)
   lib.count(P .. 'meta', 'scheduled', -messages)
-  for _, group in ipairs(groups) do lib.makeReady(group, ranges, messages) end
+  for _, group in ipairs(groups) do
+    lib.makeReady(group, back, messages - ahead)
+    lib.makeReady(group, front, ahead, true)
+  end
 end
 
 function lib.promote(group, retries, scheduled)

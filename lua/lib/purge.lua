@@ -19,7 +19,7 @@ function lib.purgeList(group, list, limit, outcome, untilMs)
     local time = untilMs and lib.batchTime(range)
     if time and time > untilMs then break end
     if range.count > room then
-      remainder = lib.rangeText(range.batch, range.total, range.from + room, range.count - room, range.again)
+      remainder = lib.rangeText(range.batch, range.total, range.from + room, range.count - room, range.lead)
       range.count = room
     else
       taken = taken + 1
@@ -30,6 +30,23 @@ function lib.purgeList(group, list, limit, outcome, untilMs)
   if remainder then call('LSET', list, taken, remainder) end
   if taken > 0 then call('LTRIM', list, taken, -1) end
   lib.count(group.state, 'ready', -messages)
+  lib.finishAll(group, ranges, outcome)
+  return messages
+end
+
+function lib.purgePrioritized(group, limit, outcome, untilMs)
+  local members, ranges, messages = {}, {}, 0
+  for _, text in ipairs(call('ZRANGE', group.G .. 'priority', 0, math.min(limit, MOST_READ) - 1)) do
+    local range = lib.parseRange(lib.memberRange(text))
+    local time = untilMs and lib.batchTime(range)
+    if not time or time <= untilMs then
+      members[#members + 1], ranges[#ranges + 1] = text, range
+      messages = messages + range.count
+    end
+  end
+  lib.callWith('ZREM', group.G .. 'priority', members)
+  lib.count(group.state, 'ready', -messages)
+  lib.count(group.state, 'prioritized', -messages)
   lib.finishAll(group, ranges, outcome)
   return messages
 end
@@ -53,6 +70,7 @@ function lib.purgeDead(group, limit, untilMs)
   local ranges = {}
   for i, id in ipairs(ids) do ranges[i] = lib.parseRange(lib.loneRange(id)) end
   lib.callWith('ZREM', group.G .. 'dead', ids)
+  lib.callWith('HDEL', group.G .. 'dead:traits', ids)
   lib.count(group.state, 'dead', -#ids)
   lib.finishAll(group, ranges)
   return #ids

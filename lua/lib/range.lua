@@ -1,20 +1,37 @@
 -- Ranges: `<from>,<count>,<total>,<batch>`, messages of one batch. In sorted sets 14 digits precede them: the topic's sequence, so that
 -- members of equal score keep the order in which they were added. A `~` before it says that its messages may have been run before: a session
--- that held them is gone, or they were dead.
+-- that held them is gone, or they were dead. Then, only of messages that have any, their traits: `!<priority>,<bytes of the key>,<key>`.
+-- What precedes the numbers is the range's `lead`; it goes with every part of it.
 
 function lib.parseRange(text)
-  local again, from, count_, total, batch = string.match(text, '^(~?)(%d+),(%d+),(%d+),(.*)$')
-  return { from = tonumber(from), count = tonumber(count_), total = tonumber(total), batch = batch, again = again }
+  local lead, from, count_, total, batch = string.match(text, '^(~?)(%d+),(%d+),(%d+),(.*)$')
+  if from then
+    return { from = tonumber(from), count = tonumber(count_), total = tonumber(total), batch = batch, lead = lead, traits = '' }
+  end
+  local again, priority, length, at = string.match(text, '^(~?)!(-?%d+),(%d+),()')
+  local stop = at + length
+  from, count_, total, batch = string.match(text, '^(%d+),(%d+),(%d+),(.*)$', stop)
+  return {
+    from = tonumber(from), count = tonumber(count_), total = tonumber(total), batch = batch,
+    lead = string.sub(text, 1, stop - 1), traits = string.sub(text, #again + 1, stop - 1),
+    priority = tonumber(priority),
+  }
 end
 
--- `again` of a range that it is a part of; '~' where it begins.
-function lib.rangeText(batch, total, from, count_, again)
-  return (again or '') .. from .. ',' .. count_ .. ',' .. total .. ',' .. batch
+-- Whether its messages have traits: told without parsing.
+function lib.hasTraits(text)
+  local first, second = string.byte(text, 1, 2)
+  return first == 33 or first == 126 and second == 33 -- `!`, `~!`
+end
+
+-- `lead` of a range that it is a part of.
+function lib.rangeText(batch, total, from, count_, lead)
+  return (lead or '') .. from .. ',' .. count_ .. ',' .. total .. ',' .. batch
 end
 
 -- A batch of one: a lone message, one with an own id, or one that was rehomed.
-function lib.loneRange(batch, again)
-  return (again or '') .. '0,1,1,' .. batch
+function lib.loneRange(batch, lead)
+  return (lead or '') .. '0,1,1,' .. batch
 end
 
 function lib.messageId(batch, total, index)
@@ -32,6 +49,8 @@ function lib.member(sequence, range)
   return string.format('%014.0f', sequence) .. range
 end
 
+-- The range of a member, and whether it is to go to the front (`^`, only in `scheduled`).
 function lib.memberRange(text)
-  return string.sub(text, 15)
+  if string.byte(text, 15) == 94 then return string.sub(text, 16), true end
+  return string.sub(text, 15), false
 end

@@ -42,11 +42,12 @@ function lib.readRare(settleCount)
 
     allowed = function(group, want) return lib.allowedBy(group, fetchCalls, fetchKeys, want) end,
 
-    fetched = function(group, taken, messages)
-      if #fetchCalls == 0 then return taken, messages, {} end
-      local kept, keptMessages, skips = lib.skipKnown(group, fetchCalls, fetchKeys, taken)
-      lib.applyFetchGuards(group, fetchCalls, fetchKeys, keptMessages)
-      return kept, keptMessages, skips
+    -- Answers whether something may have gone of what was taken.
+    skip = function(group, taken)
+      if #fetchCalls > 0 then lib.skipKnown(group, fetchCalls, fetchKeys, taken) end
+      return #fetchCalls > 0
     end,
+
+    fetched = function(group, messages) lib.applyFetchGuards(group, fetchCalls, fetchKeys, messages) end,
   }
 end

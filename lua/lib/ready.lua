@@ -7,16 +7,27 @@ function lib.reversed(items)
   return result
 end
 
--- `ranges` in the order in which they are to be taken; with `front` before all that is ready, else after it.
+function lib.anyTraits(ranges)
+  for _, text in ipairs(ranges) do
+    if lib.hasTraits(text) then return true end
+  end
+  return false
+end
+
+-- `ranges` in the order in which they are to be taken; with `front` before all that is ready (of their priority), else after it.
 function lib.makeReady(group, ranges, messages, front)
   if #ranges == 0 then return end
+  lib.count(group.state, 'ready', messages)
+  group.wake = true
+  if lib.anyTraits(ranges) then
+    --@include lib/by-traits
+    ranges = lib.placeByTraits(group, ranges, front)
+  end
   if front then
     lib.callWith('LPUSH', group.G .. 'ready', lib.reversed(ranges))
   else
     lib.callWith('RPUSH', group.G .. 'ready', ranges)
   end
-  lib.count(group.state, 'ready', messages)
-  group.wake = true
 end
 
 -- Messages with a crash to their name run alone, one after the other. They count as ready.

@@ -51,7 +51,7 @@ function lib.convict(group, told, range, index, released)
   if told.closing then
     -- Left alone until it ended by itself, which it did not: an attempt, but nobody's crash.
     lib.recordFailure(group, id, 1, 0, '-', '{"message":"its lease ended before it did"}')
-    released.ready[#released.ready + 1] = lib.loneRange(id)
+    released.ready[#released.ready + 1] = lib.loneRange(id, range.traits)
     released.count = released.count + 1
     return
   end
@@ -60,10 +60,10 @@ function lib.convict(group, told, range, index, released)
   local _, crashes = lib.failureOf(group, id)
   if crashes + 1 < tonumber(told.maxCrashes or 3) then
     lib.recordFailure(group, id, 1, 1, '-', problem)
-    released.suspects[#released.suspects + 1] = lib.loneRange(id)
+    released.suspects[#released.suspects + 1] = lib.loneRange(id, range.traits)
   else
     lib.recordFailure(group, id, 1, 1, 'crashes', problem)
-    lib.bury(group, id, problem)
+    lib.bury(group, id, problem, range.traits)
     released.dead = released.dead + 1
   end
 end
@@ -77,7 +77,7 @@ function lib.releaseLease(group, told, lease, released)
     local from, n = parts[i][1], parts[i][2]
     local spare = math.min(unstarted, n)
     if spare > 0 then
-      released.ready[#released.ready + 1] = lib.rangeText(range.batch, range.total, from + n - spare, spare, '~')
+      released.ready[#released.ready + 1] = lib.rangeText(range.batch, range.total, from + n - spare, spare, '~' .. range.traits)
       released.count = released.count + spare
       unstarted = unstarted - spare
     end

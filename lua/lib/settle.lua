@@ -34,10 +34,10 @@ function lib.readSettles(at, n)
   return settles
 end
 
-function lib.retryLater(group, id, settle)
+function lib.retryLater(group, id, settle, traits)
   lib.recordFailure(group, id, settle.counted, 0, '-', settle.problem)
   local due = now + settle.delay
-  call('ZADD', group.G .. 'retry', due, lib.member(lib.nextSequence(1), lib.loneRange(id)))
+  call('ZADD', group.G .. 'retry', due, lib.member(lib.nextSequence(1), lib.loneRange(id, traits)))
   lib.count(group.state, 'retrying', 1)
   if not group.retryDue or due < group.retryDue then group.retryDue = due end
 end
@@ -51,10 +51,11 @@ function lib.settleOne(group, range, settle)
   end
   local id = lib.rehome(range, index)
   if settle.outcome == 'retry' then
-    lib.retryLater(group, id, settle)
+    lib.retryLater(group, id, settle, range.traits)
   else
-    lib.recordFailure(group, id, 1, 0, settle.reason, settle.problem)
-    lib.bury(group, id, settle.problem)
+    local expired = settle.reason == 'expired' -- it did not run
+    lib.recordFailure(group, id, expired and 0 or 1, 0, settle.reason, settle.problem)
+    lib.bury(group, id, settle.problem, range.traits, expired and 'expired')
   end
 end
 

@@ -8,7 +8,8 @@
 --         retry  delay, counted, error      dead   reason, error
 --       and its guard calls, their arguments
 -- Returns 1 (resync: another number or epoch was expected), 2 (lost: the session is not alive), or
---       { now, due in ms or -1, last lease, flags, { range, value, ... }, rare }; flags: 1 more, 2 paused, 4 drain, 8 solo, 16 outbox;
+--       { now, due in ms or -1, last lease, flags, { range, value, ... }, rare }; flags: 1 more, 2 paused, 4 drain, 8 solo, 16 outbox,
+--       32 gone (all that was taken had expired, or guards knew it);
 --       rare, empty if all of it is: { recovered, refused leases, failures, skips, guard errors }
 -- Keeps  a request runs once, in its turn, and only while its session lives; a message is leased to one session; counts equal what lists
 --       and leases hold; takable work that remains has somebody on the way to it.
@@ -87,7 +88,7 @@ if retrying() > 0 or scheduled() > 0 then
   lib.promote(group, retrying() > 0, scheduled() > 0)
 end
 
--- 6. Fetch: nothing while paused, closing, or running a suspect alone.
+-- 6. Fetch: nothing while paused, closing, or running a suspect alone. What has expired, or a guard knows, is left out.
 local turn = lib.chooseTurn(group, session, state, wantBytes > 0 and want or 0)
 local limitedMs
 if rare and turn.want > 0 then turn.want, limitedMs = rare.allowed(group, turn.want) end
@@ -96,13 +97,21 @@ if turn.want > 0 and turn.solo then
   --@include lib/take-suspect
   taken, messages = lib.takeSuspect(group)
 elseif turn.want > 0 then
-  taken, messages = lib.takeReady(group, turn.want, wantBytes)
+  taken, messages = lib.takeReady(group, turn.want, wantBytes, tonumber(state.prioritized or 0) + lib.counting(group.state, 'prioritized'))
 end
-local full, skips, passed = turn.want > 0 and messages >= turn.want, {}, false
-if rare and #taken > 0 then
-  taken, messages, skips = rare.fetched(group, taken, messages)
-  passed = turn.solo and #taken == 0 -- a guard knew the suspect to be done
+local full, skips, passed, gone = turn.want > 0 and messages >= turn.want, {}, false, false
+if #taken > 0 then
+  local expiring = lib.anyMayExpire(taken)
+  if expiring then
+    --@include lib/expiry
+    lib.buryExpired(group, state, taken)
+  end
+  local skipping = rare and rare.skip(group, taken)
+  if expiring or skipping then taken, messages, skips = lib.withoutGone(taken) end
+  if skipping then rare.fetched(group, messages) end
+  passed = turn.solo and #taken == 0 -- the suspect had expired, or a guard knew it to be done
   if passed then turn.waits, full = true, false end
+  gone = not passed and #taken == 0
 end
 lib.lease(group, session, taken, messages)
 if turn.solo and #taken > 0 then session.solo = session.lease end
@@ -114,7 +123,7 @@ local idle = turn.waits and not full
 local timerMoved = state.timer == session.id or group.retryDue or #recovered > 0
 local due = (idle or timerMoved) and lib.nextDue(group, retrying(), scheduled())
 local takable = (left > (passed and 0 or suspects) or due and due <= now) and not state.paused and not limitedMs
-local waits = idle and not takable
+local waits = idle and not takable and not gone
 group.wake = takable or suspects > 0 and (group.wake or turn.solo and not limitedMs)
 if not waits then
   lib.leave(group, session, state)
@@ -139,5 +148,6 @@ local flags = lib.flagsOf({
   drain = turn.drain,
   solo = session.solo,
   outbox = outboxGrew or renews and tonumber(meta.outbox or 0) > 0,
+  gone = gone,
 })
 return lib.advanceReply(dueMs or -1, session, flags, taken, recovered, refused, failures, skips)

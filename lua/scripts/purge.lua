@@ -1,7 +1,7 @@
 -- Ends what waits in a group, or its dead letters, a bounded number at a call.
 --
 -- KEYS  meta, never
--- ARGV  1 group  2 what (`waiting`: ready, suspects and retries; `dead`)  3 limit  4 producer for reports  5 until (ms) or ''
+-- ARGV  1 group  2 what (`waiting`: ready, prioritized, suspects and retries; `dead`)  3 limit  4 producer for reports  5 until (ms) or ''
 -- Returns { purged, more (0 or 1) }. `until` is the time of publishing, or of death: what is younger stays.
 -- Keeps  everything ends by `finish`, so nobody waits for it in vain; other groups keep theirs.
 -- Died or reply lost right after: sent again, with a fresh producer, it goes on.
@@ -36,6 +36,7 @@ if ARGV[2] == 'dead' then
   keepOn(function(room) return lib.purgeDead(group, room, untilMs) end)
 else
   keepOn(function(room) return lib.purgeList(group, group.G .. 'ready', room, 'purged', untilMs) end)
+  keepOn(function(room) return lib.purgePrioritized(group, room, 'purged', untilMs) end)
   keepOn(function(room) return lib.purgeList(group, group.G .. 'suspects', room, 'purged', untilMs) end)
   keepOn(function(room) return lib.purgeRetries(group, room, 'purged', untilMs) end)
 end

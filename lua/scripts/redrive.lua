@@ -1,11 +1,11 @@
--- Gives dead letters another life: to the head of `ready`, with their attempts forgotten.
+-- Gives dead letters another life: to the head of `ready`, or of their priority, with their attempts forgotten.
 --
 -- KEYS  meta, never
 -- ARGV  1 group  2 limit  3 until (time of death in ms) or ''  4 whether batch ids follow (0 or 1)  5.. batch ids
 -- Returns { redriven, more (0 or 1) }
 -- Keeps  a message is dead or ready, never both; what died first is ahead, in one call and over several.
 -- Died or reply lost right after: sent again, it finds them gone from the dead letters.
--- Cost  7 commands; 1 more per message that is named.
+-- Cost  9 commands; 1 more per message that is named.
 
 --@include lib/call
 --@include lib/time
@@ -35,7 +35,9 @@ end
 
 lib.callWith('HDEL', group.G .. 'failures', ids)
 local ranges = {}
-for i, id in ipairs(ids) do ranges[i] = lib.loneRange(id, '~') end
+local traits = lib.readWith('HMGET', dead .. ':traits', ids)
+for i, id in ipairs(ids) do ranges[i] = lib.loneRange(id, '~' .. (traits[i] or '')) end
+lib.callWith('HDEL', dead .. ':traits', ids)
 lib.count(group.state, 'dead', -#ids)
 lib.makeReady(group, ranges, #ids, true)
 lib.writeCounts()

@@ -69,6 +69,7 @@ local function keepOn(step)
 end
 keepOn(endLeases)
 keepOn(function(room) return lib.purgeList(group, group.G .. 'ready', room, 'removed') end)
+keepOn(function(room) return lib.purgePrioritized(group, room, 'removed') end)
 keepOn(function(room) return lib.purgeList(group, group.G .. 'suspects', room, 'removed') end)
 keepOn(function(room) return lib.purgeRetries(group, room, 'removed') end)
 keepOn(function(room) return lib.purgeDead(group, room) end)
@@ -78,7 +79,7 @@ lib.writeCounts()
 -- 3. Nothing is left of it.
 if not left then
   local G = group.G
-  call('DEL', G .. 'ready', G .. 'suspects', G .. 'retry', G .. 'dead', G .. 'failures', G .. 'done', G .. 'expired', group.state)
+  call('DEL', G .. 'ready', G .. 'priority', G .. 'dead:traits', G .. 'suspects', G .. 'retry', G .. 'dead', G .. 'failures', G .. 'done', G .. 'expired', group.state)
   call('HDEL', P .. 'removing', name)
 end
 return { ended, left and 1 or 0 }

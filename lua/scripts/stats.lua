@@ -3,7 +3,7 @@
 -- KEYS  meta, never
 -- Returns { now, scheduled, unclaimed, outbox, { name, group@generation, ready, in flight, retrying, held, dead, paused, consumers, oldest ready in ms }, ... }
 -- Keeps  nothing is changed.
--- Cost  3 commands, and 4 per group.
+-- Cost  3 commands, and 4 per group; 2 more where messages with a priority wait.
 
 --@include lib/call
 --@include lib/time
@@ -14,9 +14,15 @@
 local meta = lib.readFields(P .. 'meta', 'scheduled', 'unclaimed', 'outbox')
 local reply = { now, tonumber(meta.scheduled or 0), tonumber(meta.unclaimed or 0), tonumber(meta.outbox or 0) }
 for _, group in ipairs(lib.allGroups()) do
-  local state = lib.readFields(group.state, 'ready', 'inFlight', 'retrying', 'held', 'dead', 'paused')
+  local state = lib.readFields(group.state, 'ready', 'inFlight', 'retrying', 'held', 'dead', 'paused', 'prioritized')
   local head = call('LINDEX', group.G .. 'ready', 0)
   local since = head and lib.batchTime(lib.parseRange(head))
+  if tonumber(state.prioritized or 0) > 0 then
+    -- The lowest priority waits longest.
+    local lowest = call('ZRANGE', group.G .. 'priority', -1, -1)[1]
+    local time = lowest and lib.batchTime(lib.parseRange(lib.memberRange(lowest)))
+    if time and (not since or time < since) then since = time end
+  end
   reply[#reply + 1] = {
     lib.groupName(group), group.ref,
     tonumber(state.ready or 0), tonumber(state.inFlight or 0), tonumber(state.retrying or 0), tonumber(state.held or 0),

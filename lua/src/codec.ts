@@ -60,7 +60,7 @@ export function leaseParts(parts: readonly LeasePart[]): string {
 }
 
 /**
- * What is special about a batch: `i` own id (an argument follows), `d<ms>` delay, `a<ms>` due at, `f` front.
+ * What is special about a batch: `i` own id (an argument follows), `d<ms>` delay, `a<ms>` due at, `f` front, `e` relative expiries.
  * Whole milliseconds, so that Redis never sees a fraction.
  */
 export function batchMarks(batch: BatchToPublish): string {
@@ -69,6 +69,7 @@ export function batchMarks(batch: BatchToPublish): string {
   if (batch.dueAtMs !== undefined) marks += `a${Math.ceil(batch.dueAtMs)}`
   else if (batch.delayMs !== undefined && batch.delayMs > 0) marks += `d${Math.ceil(batch.delayMs)}`
   if (batch.front === true) marks += 'f'
+  if (batch.expiresRelative === true) marks += 'e'
   return marks
 }
 
@@ -101,11 +102,20 @@ export function guardKeys(keys: GuardKeys | undefined): string {
 export const guardErrors = (raw: unknown): GuardError[] =>
   pairs(raw, (guard, error) => ({ guard: text(guard), error: text(error) }))
 
-/** `<from>,<count>,<total>,<batch>`, after a `~` if it may have been run before; see docs/wire-format.md. */
+/** What follows the traits `<priority>,<bytes of the key>,<key>`. */
+function afterTraits(raw: Buffer, start: number): string {
+  const first = raw.indexOf(0x2c, start)
+  const second = raw.indexOf(0x2c, first + 1)
+  if (first < 0 || second < 0) throw new UnexpectedReply('expected the traits of a range')
+  return raw.toString('utf8', second + 1 + Number(raw.toString('latin1', first + 1, second)))
+}
+
+/** `<from>,<count>,<total>,<batch>`, after a `~` if it may have been run before and its traits if it has any; see docs/wire-format.md. */
 export function range(raw: unknown): { from: number; count: number; total: number; batch: string; again: boolean } {
   const whole = text(raw)
   const again = whole.startsWith('~')
-  const value = again ? whole.slice(1) : whole
+  const lead = again ? 1 : 0
+  const value = whole[lead] === '!' ? afterTraits(bytes(raw), lead + 1) : whole.slice(lead)
   const first = value.indexOf(',')
   const second = value.indexOf(',', first + 1)
   const third = value.indexOf(',', second + 1)

@@ -55,6 +55,8 @@ export interface BatchToPublish {
   delayMs?: number
   dueAtMs?: number
   front?: boolean
+  /** The expiries in its table are milliseconds from Redis' now; the script makes them moments. */
+  expiresRelative?: boolean
 }
 /** Arguments of the publish guard `guard` (its position among the registered publish guards) for message `message` (its position in the request, over all batches). */
 export interface PublishGuardCall {
