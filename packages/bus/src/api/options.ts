@@ -12,12 +12,19 @@ export interface PublishOptionsCore {
   key?: string
   /** Text that travels beside the body. Default: none. */
   headers?: Record<string, string>
-  /** `front`: ahead of what waits (last in, first out). Default: `back`. */
+  /** Any integer: a higher one is handled before a lower one, equal ones in the order of their publishes. Default: 0. */
+  priority?: number
+  /** `front`: ahead of what waits at the same priority (last in, first out); with a delay, when it is due. Default: `back`. */
   position?: 'back' | 'front'
   /** Deliver it no earlier than this long from now, by Redis' clock. Not with `deliverAt`. Default: at once. */
   delay?: Duration
   /** Deliver it no earlier than then, by Redis' clock. Not with `delay`. Default: at once. */
   deliverAt?: Date
+  /**
+   * Not handled later than this long from now, by Redis' clock: a message that has not started by then is a dead letter with the reason `expired`.
+   * Default: never.
+   */
+  expiresIn?: Duration
   /** Gives up waiting for the answer: rejects with `PUBLISH_UNKNOWN` if the message may be in Redis already. */
   signal?: AbortSignal
 }

@@ -1,7 +1,7 @@
 /** A range that this consumer holds by a lease: its messages, decoded when the first one starts, and how far each has come. */
 import type { FetchedRange } from '@busway/lua'
 import { BuswayError } from '../errors/index.js'
-import { decodeBatch, type Envelope, messageId } from '../wire/index.js'
+import { decodeBatch, type Envelope, mayExpire, messageId } from '../wire/index.js'
 import type { Settler } from './settler.js'
 
 /** How far a message of a held range has come. */
@@ -48,6 +48,8 @@ export class HeldRange {
   /** Redis has its ids and not its bytes: an eviction, or a hand. There is nothing to keep as a dead letter. */
   readonly isLost: boolean
 
+  /** Its value says that some of its messages expire: told by one bit, so that others pay nothing for it. */
+  readonly #mayExpire: boolean
   #next = 0
   #value: Buffer | null | undefined
   #envelope: Envelope | undefined
@@ -64,6 +66,7 @@ export class HeldRange {
     this.held = held
     this.#value = fetched.value
     this.isLost = fetched.value === null
+    this.#mayExpire = fetched.value !== null && mayExpire(fetched.value)
     this.progress = new Uint8Array(fetched.count)
     this.unconfirmed = fetched.count
     if (fetched.skip !== undefined) {
@@ -74,6 +77,16 @@ export class HeldRange {
       }
     }
     this.unstarted = this.unconfirmed
+  }
+
+  /** When message `index` expires by Redis' clock; 0 is never. An envelope that cannot be read says so when it is. */
+  expiresAtMs(index: number): number {
+    if (!this.#mayExpire) return 0
+    try {
+      return this.envelope().expiresAtMs(index)
+    } catch {
+      return 0
+    }
   }
 
   /** The next unstarted message, or -1. */

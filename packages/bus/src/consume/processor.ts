@@ -54,6 +54,8 @@ export class Processor {
   readonly #backlog: Backlog
   readonly #pace: HandlerPace
   readonly #host: ProcessorHost
+  /** Redis' clock. */
+  readonly #now: () => number
   readonly #verdicts: Verdicts
   readonly #watch: RunWatch
   readonly #slots: (Run | undefined)[]
@@ -68,13 +70,14 @@ export class Processor {
     subject: RunSubject,
     settings: ConsumeSettings,
     handler: AnyHandler,
-    parts: { backlog: Backlog; pace: HandlerPace; host: ProcessorHost },
+    parts: { backlog: Backlog; pace: HandlerPace; host: ProcessorHost; now: () => number },
   ) {
     this.#subject = subject
     this.#settings = settings
     this.#backlog = parts.backlog
     this.#pace = parts.pace
     this.#host = parts.host
+    this.#now = parts.now
     this.#invoke = invocation(subject, settings, handler)
     this.#verdicts = new Verdicts(subject, settings.retry)
     this.#slots = new Array(settings.concurrency).fill(undefined)
@@ -195,6 +198,12 @@ export class Processor {
       if (this.#backlog.size === this.refillAt) this.#host.refill()
       if (range.failure !== undefined && isExhausted(this.#settings.retry, range.failure)) {
         this.#verdicts.exhausted(run)
+        this.#host.progressed()
+        continue
+      }
+      const expiresAtMs = range.expiresAtMs(run.index)
+      if (expiresAtMs > 0 && expiresAtMs <= this.#now()) {
+        this.#verdicts.expired(run)
         this.#host.progressed()
         continue
       }

@@ -106,6 +106,7 @@ class ConsumerSubscription implements OwnedSubscription {
     const processor = new Processor(subject, this.#settings, this.#handler, {
       backlog,
       pace,
+      now: () => this.#dependencies.runner.now(),
       host: {
         progressed: () => this.#progressed(),
         refill: () => this.#session?.pump(),

@@ -84,6 +84,11 @@ export class Verdicts {
     run.range.held.settler.done(run.range, run.index, ended)
   }
 
+  /** Its time was up before it could start. */
+  expired(run: Run): void {
+    this.#dead(run, new Error('It expired before it could start'), 'expired', 0)
+  }
+
   /** Its attempts were used up by others (crashes, another policy): it does not run. */
   exhausted(run: Run): void {
     const recorded = run.range.failure?.attempts ?? 0

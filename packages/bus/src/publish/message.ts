@@ -20,6 +20,8 @@ export class PreparedMessage implements WireMessage {
   readonly contentType: string | undefined
   readonly headers: Readonly<Record<string, string>> | undefined
   readonly special: Special | undefined
+  /** Milliseconds from when Redis accepts it. */
+  readonly expiresAtMs: number | undefined
   readonly followers: Followers | undefined
   /** By the position of the guard. */
   readonly guardArgs: readonly (GuardArgs | undefined)[] | undefined
@@ -43,6 +45,7 @@ export class PreparedMessage implements WireMessage {
     this.contentType = contentType
     this.headers = headers
     this.special = special
+    this.expiresAtMs = special?.expiresInMs
     this.followers = followers
     this.guardArgs = guardArgs
   }

@@ -7,17 +7,30 @@ import { shown } from '../validate/names.js'
 import { invalidOption, notYet, unknownOption } from '../validate/options.js'
 
 /** Options of which the kernel knows, in the order that errors list them. */
-const kernelNames = ['id', 'type', 'key', 'headers', 'position', 'delay', 'deliverAt', 'signal'] as const
+const kernelNames = [
+  'id',
+  'type',
+  'key',
+  'headers',
+  'priority',
+  'position',
+  'delay',
+  'deliverAt',
+  'expiresIn',
+  'signal',
+] as const
 /** Named on the design page, and coming. */
-const later = new Set(['priority', 'expiresIn', 'durability'])
+const later = new Set(['durability'])
 
-/** What a message asks for beyond its body and headers; such a message is a batch of its own. */
+/** What a message asks for beyond its body and headers. Most of it makes the message a batch of its own. */
 export interface Special {
   readonly id: string | undefined
   readonly key: string | undefined
   readonly delayMs: number | undefined
   readonly dueAtMs: number | undefined
   readonly front: boolean
+  readonly priority: number
+  readonly expiresInMs: number | undefined
 }
 
 /** Throws INVALID_OPTIONS. */
@@ -46,6 +59,9 @@ function checkKernelOption(name: (typeof kernelNames)[number], value: unknown): 
   else if (name === 'key') checkText(name, value, 1_000)
   else if (name === 'headers') checkHeaders(value)
   else if (name === 'delay') durationMs(name, value)
+  else if (name === 'expiresIn') durationMs(name, value, 1)
+  else if (name === 'priority')
+    check(name, value, Number.isSafeInteger(value), 'an integer; higher goes first, 0 is the default')
   else if (name === 'position') check(name, value, value === 'back' || value === 'front', "'back' or 'front'")
   else if (name === 'deliverAt') check(name, value, value instanceof Date && value.getTime() >= 0, 'a valid Date')
   else check(name, value, value instanceof AbortSignal, 'an AbortSignal')
@@ -74,14 +90,23 @@ function checkHeaders(value: unknown): void {
 
 /** What the options ask for; `undefined` if nothing. They have been checked. */
 export function specialOf(options: Readonly<Record<string, unknown>>): Special | undefined {
-  const { id, key, delay, deliverAt, position } = options as PublishOptionsCore
-  if (id === undefined && key === undefined && delay === undefined && deliverAt === undefined && position !== 'front')
-    return undefined
+  const { id, key, delay, deliverAt, position, priority = 0, expiresIn } = options as PublishOptionsCore
+  const asksForNothing =
+    id === undefined &&
+    key === undefined &&
+    delay === undefined &&
+    deliverAt === undefined &&
+    position !== 'front' &&
+    priority === 0 &&
+    expiresIn === undefined
+  if (asksForNothing) return undefined
   return {
     id,
     key,
     delayMs: delay === undefined ? undefined : durationMs('delay', delay),
     dueAtMs: deliverAt?.getTime(),
     front: position === 'front',
+    priority,
+    expiresInMs: expiresIn === undefined ? undefined : durationMs('expiresIn', expiresIn, 1),
   }
 }

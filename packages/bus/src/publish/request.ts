@@ -180,7 +180,9 @@ class Packer implements Packed {
     if (this.#open.length === 0) return
     const { source, plainProperties, timeOf } = this.#packing
     const properties = this.#openKey === undefined ? plainProperties : encodeProperties({ source, key: this.#openKey })
-    this.batches.push({ value: encodeBatch(timeOf(this.#openSince), properties, this.#open) })
+    const batch: BatchToPublish = { value: encodeBatch(timeOf(this.#openSince), properties, this.#open) }
+    if (this.#open.some(expires)) batch.expiresRelative = true
+    this.batches.push(batch)
     this.#open = []
     this.#openBytes = 0
   }
@@ -199,11 +201,17 @@ class Packer implements Packed {
   }
 }
 
+const expires = ({ expiresAtMs }: PreparedMessage): boolean => expiresAtMs !== undefined
+
 function isAlone({ special, followers }: PreparedMessage): boolean {
   if (followers !== undefined) return true
   return (
     special !== undefined &&
-    (special.id !== undefined || special.delayMs !== undefined || special.dueAtMs !== undefined || special.front)
+    (special.id !== undefined ||
+      special.delayMs !== undefined ||
+      special.dueAtMs !== undefined ||
+      special.front ||
+      special.priority !== 0)
   )
 }
 
@@ -211,11 +219,12 @@ function isAlone({ special, followers }: PreparedMessage): boolean {
 export function batchOfOne(message: PreparedMessage, packing: Packing, at: number): BatchToPublish {
   const { special, followers } = message
   const properties =
-    special?.id === undefined && special?.key === undefined && followers === undefined
+    special?.id === undefined && special?.key === undefined && !special?.priority && followers === undefined
       ? packing.plainProperties
       : encodeProperties({
           source: packing.source,
           ...(special?.key === undefined ? {} : { key: special.key }),
+          ...(special?.priority ? { priority: special.priority } : {}),
           ...(special?.id === undefined ? {} : { id: special.id }),
           ...(followers?.owns === undefined ? {} : { owns: followers.owns }),
           ...(followers?.reportTo === undefined ? {} : { reportTo: followers.reportTo }),
@@ -225,5 +234,6 @@ export function batchOfOne(message: PreparedMessage, packing: Packing, at: numbe
   if (special?.delayMs !== undefined) batch.delayMs = special.delayMs
   if (special?.dueAtMs !== undefined) batch.dueAtMs = special.dueAtMs
   if (special?.front) batch.front = true
+  if (expires(message)) batch.expiresRelative = true
   return batch
 }

@@ -47,8 +47,9 @@ export function decodeProperties(bytes: Buffer, from: number, to: number): Decod
 const none: readonly string[] = Object.freeze([])
 
 function decodePriority(text: string): number {
-  if (!/^-?\d{1,15}$/.test(text)) throw undecodable('its priority is no integer')
-  return Number(text)
+  const priority = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+  if (!Number.isSafeInteger(priority)) throw undecodable('its priority is no integer')
+  return priority
 }
 
 function decodeReportTo(text: string): { topic: string; key?: string } {

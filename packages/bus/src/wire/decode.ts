@@ -96,6 +96,9 @@ interface Layout {
   bodies: number
 }
 
+/** Whether any message of a batch or slice expires, told from its header alone. */
+export const mayExpire = (value: Uint8Array): boolean => ((value[1] ?? 0) & EXPIRES) !== 0
+
 /** Reads a batch or a slice of one. Throws UNDECODABLE for whatever docs/wire-format.md does not describe. */
 export function decodeBatch(value: Uint8Array): Envelope {
   const bytes = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)

@@ -11,6 +11,7 @@ export interface WireMessage {
   readonly type: string | undefined
   readonly contentType: string | undefined
   readonly headers: Readonly<Record<string, string>> | undefined
+  /** A moment, or milliseconds from when Redis accepts the batch, if it is published so. */
   readonly expiresAtMs?: number | undefined
 }
 

@@ -1,5 +1,5 @@
 /** docs/wire-format.md as code: batches to bytes and back, ids. */
-export { decodeBatch, Envelope } from './decode.js'
+export { decodeBatch, Envelope, mayExpire } from './decode.js'
 export type { DecodedExtra } from './decode-extras.js'
 export { encodeBatch, encodeProperties, type WireMessage } from './encode.js'
 export { BATCH_BYTES, BATCH_MESSAGES, type BatchProperties, JSON_TYPE } from './format.js'
