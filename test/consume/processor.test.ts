@@ -41,6 +41,7 @@ function processing(handler: AnyHandler, options: object) {
     backlog,
     pace: new HandlerPace(settings.concurrency),
     host,
+    now: () => Date.now(),
   })
   let lease = 0
   const receive = (range: RangeOptions) => {

@@ -23,7 +23,7 @@ import {
 } from '@busway/lua'
 import { expect } from 'chai'
 import { privateRedis } from '../support/private-redis.js'
-import { encodeBatch } from './batch.js'
+import { type BatchOptions, encodeBatch } from './batch.js'
 import { failingAtCall, INJECTED } from './faulty.js'
 import { violations } from './invariants.js'
 import { ScriptDriver } from './script-driver.js'
@@ -42,8 +42,12 @@ describe('an error in a script, at any call up to the first write', function () 
   let group: GroupRef
   let published = 0
 
-  const publishNow = (bodies: readonly unknown[], marks: { delayMs?: number; id?: string; front?: boolean } = {}) => {
-    const batches = [{ value: encodeBatch(bodies), ...marks }]
+  const publishNow = (
+    bodies: readonly unknown[],
+    marks: { delayMs?: number; id?: string; front?: boolean } = {},
+    made: BatchOptions = {},
+  ) => {
+    const batches = [{ value: encodeBatch(bodies, made), ...marks }]
     const number = ++published
     return scripts.run(publish, TOPIC, { session: producer, number, lowestUnanswered: number, batches })
   }
@@ -72,6 +76,7 @@ describe('an error in a script, at any call up to the first write', function () 
     await publishNow([9], { id: 'own' })
     for (const n of [10, 11, 12, 13]) await publishNow([n])
     await publishNow([14, 15], { delayMs: HOUR_MS })
+    await publishNow([16, 17], { delayMs: HOUR_MS, front: true }, { properties: [[3, '5']], expiresAtMs: [0, 1] })
     const retry = (lease: number, index: number): Settle => ({
       ...{ lease, index, outcome: 'retry', delayMs: HOUR_MS, counted: true, error: '{}' },
     })

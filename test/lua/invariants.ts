@@ -16,6 +16,11 @@ export function violations(topic: TopicSnapshot): string[] {
     checkRange(topic, range, 'unclaimed', say)
     owe(range.batch, range.count)
   }
+  for (const { member, score } of topic.unclaimedPriority) {
+    checkRange(topic, member.range, 'unclaimed:priority', say)
+    if (score !== -(member.range.priority ?? 0)) say(`${member.range.batch} of the unclaimed has the score ${score}`)
+    owe(member.range.batch, member.range.count)
+  }
   for (const { member } of topic.scheduled) {
     checkRange(topic, member.range, 'scheduled', say)
     owe(member.range.batch, member.range.count)
@@ -51,7 +56,12 @@ export function violations(topic: TopicSnapshot): string[] {
   same(
     'meta unclaimed',
     topic.meta.get('unclaimed'),
-    sum(topic.unclaimed, ({ count }) => count),
+    sum(topic.unclaimed, ({ count }) => count) + sum(topic.unclaimedPriority, ({ member }) => member.range.count),
+  )
+  same(
+    'meta unclaimedPrioritized',
+    topic.meta.get('unclaimedPrioritized'),
+    sum(topic.unclaimedPriority, ({ member }) => member.range.count),
   )
   for (const destination of new Set([...topic.outbox.keys(), ...topic.outboxes.keys()]))
     same(`outbox ${destination}`, topic.outbox.get(destination), topic.outboxes.get(destination)?.length ?? 0)
@@ -90,8 +100,11 @@ function checkGroup(
     owe(range.batch, live)
     return live
   }
+  const prioritized = sum(group.priority, ({ member }) => hold(member.range, 'priority'))
   const ready =
-    sum(group.ready, (range) => hold(range, 'ready')) + sum(group.suspects, (range) => hold(range, 'suspects'))
+    prioritized +
+    sum(group.ready, (range) => hold(range, 'ready')) +
+    sum(group.suspects, (range) => hold(range, 'suspects'))
   const retrying = sum(group.retry, ({ member }) => hold(member.range, 'retry'))
   const dead = sum(group.dead, ({ member }) =>
     hold({ from: 0, count: 1, total: 1, batch: member, again: true }, 'dead'),
@@ -106,11 +119,18 @@ function checkGroup(
         say(`${group.ref}: lease ${number} is above the highest of ${session}`)
     }
   }
-  for (const [name, count] of Object.entries({ ready, inFlight, retrying, dead })) {
+  for (const [name, count] of Object.entries({ ready, prioritized, inFlight, retrying, dead })) {
     const stated = Number(group.state.get(name) ?? 0)
     if (stated !== count) say(`${group.ref}: ${name} is ${stated}, held are ${count}`)
   }
 
+  for (const { member, score } of group.priority)
+    if (!member.range.priority || score !== -member.range.priority)
+      say(`${group.ref}: ${member.range.batch} has the score ${score} and the priority ${member.range.priority}`)
+  for (const range of group.ready)
+    if (range.priority) say(`${group.ref}: ${range.batch} has a priority and is in ready`)
+  for (const id of group.deadTraits.keys())
+    if (!group.dead.some(({ member }) => member === id)) say(`${group.ref}: dead:traits knows ${id}, which is not dead`)
   for (const { range, where } of [
     ...group.suspects.map((range) => ({ range, where: 'suspects' })),
     ...group.retry.map(({ member }) => ({ range: member.range, where: 'retry' })),

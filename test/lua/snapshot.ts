@@ -9,6 +9,8 @@ export interface Range {
   readonly batch: string
   /** Its messages may have been run before. */
   readonly again: boolean
+  /** Absent: 0. */
+  readonly priority?: number
 }
 export interface Scored<T> {
   readonly member: T
@@ -16,6 +18,8 @@ export interface Scored<T> {
 }
 export interface Sequenced {
   readonly seq: string
+  /** It goes to the front when it is due. */
+  readonly front?: boolean
   readonly range: Range
 }
 export interface Failure {
@@ -33,9 +37,12 @@ export interface GroupSnapshot {
   /** `<group>@<generation>` */
   readonly ref: string
   readonly ready: Range[]
+  readonly priority: Scored<Sequenced>[]
   readonly suspects: Range[]
   readonly retry: Scored<Sequenced>[]
   readonly dead: Scored<string>[]
+  /** Batch id -> traits. */
+  readonly deadTraits: Map<string, string>
   readonly failures: Map<string, Failure>
   readonly done: Map<string, string>
   readonly live: Scored<string>[]
@@ -56,6 +63,7 @@ export interface TopicSnapshot {
   /** Groups whose removal is under way, with their generation's name. */
   readonly removing: Map<string, string>
   readonly unclaimed: Range[]
+  readonly unclaimedPriority: Scored<Sequenced>[]
   readonly scheduled: Scored<Sequenced>[]
   /** Batch id -> properties that are honoured when the message ends. */
   readonly follows: Map<string, Buffer>
@@ -122,15 +130,23 @@ export async function readTopic(redis: Redis, namespace: string, topic: string):
 }
 
 export function parseRange(text: string): Range {
+  const traits = /^(~?)!(-?\d+),(\d+),/.exec(text)
+  if (traits) {
+    const [lead, again, priority, keyBytes] = traits as unknown as [string, string, string, string]
+    const rest = Buffer.from(text).subarray(Buffer.byteLength(lead))
+    const plain = parseRange(again + rest.toString('utf8', Number(keyBytes)))
+    return { ...plain, priority: Number(priority) }
+  }
   const match = /^(~?)(\d+),(\d+),(\d+),(.+)$/s.exec(text)
   if (!match) throw new Error(`not a range: ${text}`)
   const [, mark, from, count, total, batch = ''] = match
   return { from: Number(from), count: Number(count), total: Number(total), batch, again: mark === '~' }
 }
 
-function parseSequenced(text: string): Sequenced {
+export function parseSequenced(text: string): Sequenced {
   if (!/^\d{14}/.test(text)) throw new Error(`no sequence of 14 digits: ${text}`)
-  return { seq: text.slice(0, 14), range: parseRange(text.slice(14)) }
+  const front = text[14] === '^'
+  return { seq: text.slice(0, 14), ...(front && { front }), range: parseRange(text.slice(front ? 15 : 14)) }
 }
 
 function parseFailure(text: string): Failure {
@@ -157,6 +173,7 @@ function interpret(topic: string, prefix: string, keys: RawKey[]): TopicSnapshot
     generations: new Map(),
     removing: new Map(),
     unclaimed: [],
+    unclaimedPriority: [],
     scheduled: [],
     follows: new Map(),
     deferred: new Map(),
@@ -187,9 +204,11 @@ function groupOf(snapshot: TopicSnapshot, ref: string): GroupSnapshot {
       name: ref.slice(0, ref.lastIndexOf('@')),
       ref,
       ready: [],
+      priority: [],
       suspects: [],
       retry: [],
       dead: [],
+      deadTraits: new Map(),
       failures: new Map(),
       done: new Map(),
       live: [],
@@ -215,6 +234,7 @@ function readTopicKey(topic: TopicSnapshot, name: string, value: Buffer[]): bool
   else if (name === 'removing') into(topic.removing, String)
   else if (name === 'groups') into(topic.generations, String)
   else if (name === 'unclaimed') topic.unclaimed.push(...value.map((raw) => parseRange(String(raw))))
+  else if (name === 'unclaimed:priority') topic.unclaimedPriority.push(...scored(value, parseSequenced))
   else if (name === 'scheduled') topic.scheduled.push(...scored(value, parseSequenced))
   else if (name === 'outbox') into(topic.outbox, String)
   else if (name.startsWith('outbox:')) topic.outboxes.set(name.slice('outbox:'.length), value)
@@ -239,9 +259,11 @@ function readGroupKey(group: GroupSnapshot, name: string, value: Buffer[]): bool
     return known
   }
   if (name === 'ready') group.ready.push(...ranges())
+  else if (name === 'priority') group.priority.push(...scored(value, parseSequenced))
   else if (name === 'suspects') group.suspects.push(...ranges())
   else if (name === 'retry') group.retry.push(...scored(value, parseSequenced))
   else if (name === 'dead') group.dead.push(...scored(value, (text) => text))
+  else if (name === 'dead:traits') for (const [id, raw] of pairs(value)) group.deadTraits.set(String(id), String(raw))
   else if (name === 'failures')
     for (const [id, raw] of pairs(value)) group.failures.set(String(id), parseFailure(String(raw)))
   else if (name === 'done') for (const [id, raw] of pairs(value)) group.done.set(String(id), String(raw))

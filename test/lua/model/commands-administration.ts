@@ -2,6 +2,7 @@
 import { pause, purge, redrive, removeGroup } from '@busway/lua'
 import { expect } from 'chai'
 import fc from 'fast-check'
+import { parseSequenced } from '../snapshot.js'
 import type { Real } from './real.js'
 import type { Model, ModelGroup } from './state.js'
 
@@ -41,7 +42,8 @@ class BecomeDue implements Command {
         const member = found[i] as string
         const dueMs = Math.min(Number(found[i + 1]), 1000 + i)
         await real.redis.zadd(key, dueMs, member)
-        const count = Number(member.slice(14).split(',')[1])
+        const { range } = parseSequenced(member)
+        const { count } = range
         for (const item of sorted.slice(at, at + count)) item.dueMs = dueMs
         at += count
       }
@@ -108,7 +110,7 @@ class Purge extends OfGroup {
     const gone =
       this.what === 'dead'
         ? [...group.dead]
-        : [...group.ready, ...group.suspects, ...group.retry.map(({ message }) => message)]
+        : [...group.waiting(), ...group.suspects, ...group.retry.map(({ message }) => message)]
     let purged = 0
     for (let more = true; more; ) {
       const reply = await real.run(purge, {
@@ -125,6 +127,7 @@ class Purge extends OfGroup {
     if (this.what === 'dead') group.dead.clear()
     else {
       group.ready = []
+      group.prioritized.clear()
       group.suspects = []
       group.retry = []
     }

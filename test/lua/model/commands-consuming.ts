@@ -59,11 +59,11 @@ class Open implements Command {
       deadMax: 1000,
       deadKeepMs: HOUR_MS,
     })
-    const group = model.groups.get(this.group) ?? new ModelGroup(this.group)
+    const group = model.groups.get(this.group) ?? new ModelGroup(this.group, model)
     group.ref = reply.group
     if (model.groups.size === 0) {
-      group.give(model.unclaimed)
-      model.unclaimed = []
+      group.give(model.nobody.waiting())
+      model.nobody = new ModelGroup('', model)
     }
     model.groups.set(this.group, group)
     recover(group, reply.recovered)
@@ -243,19 +243,26 @@ class Advance implements Command {
     model.accept(toSame, false)
     if (this.renew) recover(group, reply.recovered, session.id)
     model.promote(group, reply.nowMs)
-    this.#fetch(real, group, session, request, reply)
+    await this.#fetch(model, real, group, session, request, reply)
     if (session.closing && session.leases.size === 0) group.sessions.delete(session.id)
     await real.check(model)
   }
 
-  #fetch(
+  async #fetch(
+    model: Model,
     real: Real,
     group: ModelGroup,
     session: ModelSession,
     request: AdvanceRequest,
     reply: AdvanceReply & { status: 'ok' },
-  ): void {
-    const fetched = reply.ranges.map((range) => ({ range, messages: real.fetched(range) }))
+  ): Promise<void> {
+    const fetched = reply.ranges.map((range) => ({
+      range,
+      messages: real.fetched(range).filter((_, position) => !range.skip?.includes(position)),
+    }))
+    for (const { range } of fetched)
+      for (const position of range.skip ?? [])
+        expect([...model.expired], 'nothing is skipped but what expired').to.include(real.fetched(range)[position])
     const messages = fetched.flatMap(({ messages }) => messages)
     expect(messages.length, 'no more than wanted').to.be.at.most(request.want)
     expect(reply.paused).to.equal(group.paused)
@@ -268,6 +275,23 @@ class Advance implements Command {
       expect(messages, 'nothing while paused or closing').to.deep.equal([])
       return
     }
+    // What had expired was taken too, and died of it.
+    const dead = (await real.redis.zrange(real.key(`${group.ref}:dead`), '0', '-1')).map((id) => real.messageAt(id, 0))
+    const died = dead.filter((message) => !group.dead.has(message))
+    for (const message of died) {
+      expect([...model.expired], 'only what expired dies of a fetch').to.include(message)
+      group.fail(message, 0, 0)
+      group.dead.add(message)
+    }
+    expect(
+      messages.filter((message) => model.expired.has(message)),
+      'what expired does not run',
+    ).to.deep.equal([])
+    if (died.length > 0 && died[0] === group.suspects[0]) {
+      expect(fetched, 'a suspect is taken alone').to.deep.equal([])
+      group.suspects.shift()
+      return
+    }
     if (reply.solo && fetched.length > 0) {
       expect(session.leases.size, 'a suspect runs alone').to.equal(1)
       expect(messages, 'the next suspect').to.deep.equal(group.suspects.splice(0, 1))
@@ -278,11 +302,16 @@ class Advance implements Command {
       expect(messages, 'nothing beside a suspect').to.deep.equal([])
       return
     }
-    expect(messages, 'in order, from the head').to.deep.equal(group.ready.slice(0, messages.length))
-    const ready = group.ready.splice(0, messages.length).length
+    const taken = group.take(messages.length + died.length)
+    expect(
+      taken.filter((message) => !died.includes(message)),
+      'in order, from the head',
+    ).to.deep.equal(messages)
+    expect(taken, 'what died').to.include.members(died)
+    const ready = taken.length
     if (reply.drain) expect(ready, 'nothing while draining').to.equal(0)
     else if (group.suspects.length === 0) {
-      const left = group.ready.length
+      const left = group.waiting().length
       if (this.fewBytes) expect(ready > 0 || left === 0 || request.want === 0, 'one range at least').to.equal(true)
       else expect(ready, 'as much as wanted').to.equal(Math.min(request.want, ready + left))
     }

@@ -13,7 +13,13 @@ interface BatchPlan {
   readonly size: number
   readonly how: 'back' | 'front' | 'delayed' | 'own'
   readonly ownId: number
+  readonly priority: number
+  readonly isFront: boolean
+  /** Of every so many messages one has expired; 0 for none. */
+  readonly expired: number
 }
+
+const isExpired = (expired: number) => (index: number) => expired > 0 && index % expired === 0
 
 class Publish implements Command {
   readonly producer: number
@@ -26,17 +32,20 @@ class Publish implements Command {
 
   check = () => true
   toString = () =>
-    `publish(${this.plans.map(({ size, how, ownId }) => (how === 'own' ? `own ${ownId}` : `${size} ${how}`))})`
+    `publish(${this.plans.map(
+      ({ size, how, ownId, priority, isFront, expired }) =>
+        `${how === 'own' ? `own ${ownId}` : `${size} ${how}`}${priority ? ` priority ${priority}` : ''}${how === 'delayed' && isFront ? ' front' : ''}${expired ? ` expired ${expired}` : ''}`,
+    )})`
 
   async run(model: Model, real: Real): Promise<void> {
     const producer = real.producers[this.producer] as Producer
     producer.number++
     const messages = this.plans.map(({ size, how }) => model.newMessages(how === 'own' ? 1 : size))
     const batches = this.plans.map(
-      ({ how, ownId }, i): BatchToPublish => ({
-        value: real.encode(messages[i] as MessageNumber[]),
+      ({ how, ownId, priority, isFront, expired }, i): BatchToPublish => ({
+        value: real.encode(messages[i] as MessageNumber[], priority, isExpired(expired)),
         ...(how === 'front' && { front: true }),
-        ...(how === 'delayed' && { delayMs: HOUR_MS }),
+        ...(how === 'delayed' && { delayMs: HOUR_MS, front: isFront }),
         ...(how === 'own' && { id: `order-${ownId}` }),
       }),
     )
@@ -66,8 +75,12 @@ class Publish implements Command {
       learn.map((list) => list ?? []),
     )
     for (const { plan, messages } of accepted) {
+      for (const [index, message] of messages.entries()) {
+        if (plan.priority !== 0) model.priorities.set(message, plan.priority)
+        if (isExpired(plan.expired)(index)) model.expired.add(message)
+      }
       if (plan.how === 'own') model.ownIds.set(`order-${plan.ownId}`, messages[0] as MessageNumber)
-      if (plan.how === 'delayed') model.schedule(messages, reply.nowMs + HOUR_MS)
+      if (plan.how === 'delayed') model.schedule(messages, reply.nowMs + HOUR_MS, plan.isFront)
       else model.accept(messages, plan.how === 'front')
     }
     await real.check(model)
@@ -156,6 +169,12 @@ const plan = fc.record({
     { weight: 2, arbitrary: fc.constant<BatchPlan['how']>('own') },
   ),
   ownId: fc.nat(3),
+  priority: fc.oneof(
+    { weight: 3, arbitrary: fc.constant(0) },
+    { weight: 2, arbitrary: fc.constantFrom(-7, -1, 1, 20) },
+  ),
+  isFront: fc.boolean(),
+  expired: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 3 }) }),
 })
 
 export const newPublish = fc

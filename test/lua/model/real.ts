@@ -13,7 +13,7 @@ import type { Redis } from 'ioredis'
 import { decodeBodies, encodeBatch } from '../batch.js'
 import { violations } from '../invariants.js'
 import type { ScriptDriver } from '../script-driver.js'
-import { parseRange, type Range, readTopic, type TopicSnapshot } from '../snapshot.js'
+import { parseRange, type Range, readTopic, type Scored, type Sequenced, type TopicSnapshot } from '../snapshot.js'
 import type { MessageNumber, Model, ModelGroup } from './state.js'
 
 export const TOPIC = 'orders'
@@ -92,8 +92,16 @@ export class Real {
     return new Map(Object.entries(fields).map(([number, text]) => [Number(number), parseRange(text)]))
   }
 
-  encode(messages: readonly MessageNumber[]): Buffer {
-    return encodeBatch(messages)
+  encode(
+    messages: readonly MessageNumber[],
+    priority = 0,
+    isExpired: (index: number) => boolean = () => false,
+  ): Buffer {
+    const expires = messages.map((_, i) => (isExpired(i) ? 1 : 0))
+    return encodeBatch(messages, {
+      ...(priority !== 0 && { properties: [[3, String(priority)]] }),
+      ...(expires.some(Boolean) && { expiresAtMs: expires }),
+    })
   }
 
   /** Everything that must hold after every step. */
@@ -102,9 +110,9 @@ export class Real {
     const topic = await readTopic(this.redis, this.namespace, TOPIC)
     expect(violations(topic), 'invariants').to.deep.equal([])
     expect(
-      topic.unclaimed.flatMap((range) => this.messagesOf(range)),
+      this.#inOrder(topic.unclaimedPriority, topic.unclaimed, (range) => this.messagesOf(range)),
       'unclaimed',
-    ).to.deep.equal(model.unclaimed)
+    ).to.deep.equal(model.nobody.waiting())
     expect(
       topic.scheduled.flatMap(({ member, score }) => this.messagesOf(member.range).map((message) => [message, score])),
       'scheduled',
@@ -118,12 +126,24 @@ export class Real {
     expect(topic.outboxes.get(OTHER_TOPIC)?.length ?? 0, 'outbox').to.be.at.least(model.outbox.length)
   }
 
+  /** What waits, in the order of fetch: priorities above 0, the list, priorities below 0. */
+  #inOrder(
+    prioritized: readonly Scored<Sequenced>[],
+    list: readonly Range[],
+    messages: (range: Range) => MessageNumber[],
+  ): MessageNumber[] {
+    const of = (which: (score: number) => boolean) =>
+      prioritized.filter(({ score }) => which(score)).flatMap(({ member }) => messages(member.range))
+    return [...of((score) => score < 0), ...list.flatMap(messages), ...of((score) => score > 0)]
+  }
+
   #checkGroup(topic: TopicSnapshot, group: ModelGroup): void {
     const kept = topic.groups.get(group.ref)
     const isOpen = (range: Range) => (_: unknown, i: number) => kept?.done.get(range.batch)?.[range.from + i] !== '1'
     const open = (range: Range) => this.messagesOf(range).filter(isOpen(range))
     const where = (what: string) => `${what} of ${group.name}`
-    expect(kept?.ready.flatMap(open) ?? [], where('ready')).to.deep.equal(group.ready)
+    const waiting = this.#inOrder(kept?.priority ?? [], kept?.ready ?? [], open)
+    expect(waiting, where('waiting')).to.deep.equal(group.waiting())
     expect(kept?.suspects.flatMap(open) ?? [], where('suspects')).to.deep.equal(group.suspects)
     expect(
       kept?.retry.flatMap(({ member, score }) => this.messagesOf(member.range).map((message) => [message, score])) ??

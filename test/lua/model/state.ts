@@ -10,6 +10,8 @@ export interface PutOff {
   readonly message: MessageNumber
   dueMs: number
   readonly order: number
+  /** It goes to the front when it is due. */
+  readonly front?: boolean
 }
 
 export interface ModelLease {
@@ -42,6 +44,8 @@ export class ModelGroup {
   ref = ''
   paused = false
   ready: MessageNumber[] = []
+  /** Those that wait with a priority other than 0, by it. */
+  readonly prioritized = new Map<number, MessageNumber[]>()
   suspects: MessageNumber[] = []
   retry: PutOff[] = []
   readonly dead = new Set<MessageNumber>()
@@ -52,8 +56,31 @@ export class ModelGroup {
   /** Everything that this group was ever given, and whether it has ended it. */
   readonly given = new Map<MessageNumber, boolean>()
 
-  constructor(name: string) {
+  readonly #model: Model
+
+  constructor(name: string, model: Model) {
     this.name = name
+    this.#model = model
+  }
+
+  /** All that waits and is no suspect, in the order in which it is to be taken. */
+  waiting(): MessageNumber[] {
+    const of = (which: (priority: number) => boolean) =>
+      [...this.prioritized].filter(([priority]) => which(priority)).sort(([a], [b]) => b - a)
+    return [
+      ...of((priority) => priority > 0).flatMap(([, messages]) => messages),
+      ...this.ready,
+      ...of((priority) => priority < 0).flatMap(([, messages]) => messages),
+    ]
+  }
+
+  /** The next `count` are taken. */
+  take(count: number): MessageNumber[] {
+    const taken = this.waiting().slice(0, count)
+    const left = (messages: readonly MessageNumber[]) => messages.filter((message) => !taken.includes(message))
+    this.ready = left(this.ready)
+    for (const [priority, messages] of this.prioritized) this.prioritized.set(priority, left(messages))
+    return taken
   }
 
   give(messages: readonly MessageNumber[], front = false): void {
@@ -65,8 +92,14 @@ export class ModelGroup {
   }
 
   makeReady(messages: readonly MessageNumber[], front: boolean): void {
-    if (front) this.ready.unshift(...messages)
-    else this.ready.push(...messages)
+    const priorityOf = (message: MessageNumber) => this.#model.priorities.get(message) ?? 0
+    for (const priority of new Set(messages.map(priorityOf))) {
+      const some = messages.filter((message) => priorityOf(message) === priority)
+      const line = priority === 0 ? this.ready : (this.prioritized.get(priority) ?? [])
+      if (priority !== 0) this.prioritized.set(priority, line)
+      if (front) line.unshift(...some)
+      else line.push(...some)
+    }
   }
 
   end(message: MessageNumber): void {
@@ -86,7 +119,7 @@ export class ModelGroup {
   /** Every place that holds a message of this group that has not ended. */
   held(): MessageNumber[] {
     return [
-      ...this.ready,
+      ...this.waiting(),
       ...this.suspects,
       ...this.retry.map(({ message }) => message),
       ...this.dead,
@@ -97,7 +130,12 @@ export class ModelGroup {
 
 export class Model {
   readonly groups = new Map<string, ModelGroup>()
-  unclaimed: MessageNumber[] = []
+  /** What no group has yet waits in the same order as in one. */
+  nobody = new ModelGroup('', this)
+  /** Of messages that have one other than 0. */
+  readonly priorities = new Map<MessageNumber, number>()
+  /** Messages whose time was up when they were published. */
+  readonly expired = new Set<MessageNumber>()
   scheduled: PutOff[] = []
   /** Staged for the other topic, in the order of the settles, and not yet relayed. */
   outbox: MessageNumber[] = []
@@ -118,16 +156,13 @@ export class Model {
 
   /** Accepts messages as one batch. */
   accept(messages: readonly MessageNumber[], front: boolean): void {
-    if (this.groups.size === 0) {
-      if (front) this.unclaimed.unshift(...messages)
-      else this.unclaimed.push(...messages)
-    }
+    if (this.groups.size === 0) this.nobody.makeReady(messages, front)
     for (const group of this.groups.values()) group.give(messages, front)
   }
 
-  schedule(messages: readonly MessageNumber[], dueMs: number): void {
+  schedule(messages: readonly MessageNumber[], dueMs: number, front: boolean): void {
     const order = this.nextOrder()
-    for (const message of messages) this.scheduled.push({ message, dueMs, order })
+    for (const message of messages) this.scheduled.push({ message, dueMs, order, front })
   }
 
   /** What `advance` does to what is due, seen from the group that advances. */
@@ -135,26 +170,36 @@ export class Model {
     const due = takeDue(group.retry, nowMs)
     group.retry = due.later
     const suspect = (message: MessageNumber) => (group.failures.get(message)?.crashes ?? 0) > 0
+    const retries = due.now.map(({ message }) => message)
     group.makeReady(
-      due.now.filter((message) => !suspect(message)),
+      retries.filter((message) => !suspect(message)),
       true,
     )
-    group.suspects.unshift(...due.now.filter(suspect))
+    group.suspects.unshift(...retries.filter(suspect))
     const scheduled = takeDue(this.scheduled, nowMs)
     this.scheduled = scheduled.later
-    for (const each of this.groups.values()) each.give(scheduled.now)
+    for (const each of this.groups.values()) {
+      each.give(scheduled.now.filter(({ front }) => !front).map(({ message }) => message))
+      const orders = new Set(scheduled.now.filter(({ front }) => front).map(({ order }) => order))
+      // The last batch to be due is the first to be taken.
+      for (const batch of orders)
+        each.give(
+          scheduled.now.filter(({ order }) => order === batch).map(({ message }) => message),
+          true,
+        )
+    }
   }
 
   /** Whether anything of a message is left anywhere in the topic. */
   exists(message: MessageNumber): boolean {
-    if (this.unclaimed.includes(message)) return true
+    if (this.nobody.waiting().includes(message)) return true
     if (this.scheduled.some((item) => item.message === message)) return true
     return [...this.groups.values()].some((group) => group.given.get(message) === false)
   }
 }
 
-function takeDue(items: readonly PutOff[], nowMs: number): { now: MessageNumber[]; later: PutOff[] } {
+function takeDue(items: readonly PutOff[], nowMs: number): { now: PutOff[]; later: PutOff[] } {
   const due = items.filter(({ dueMs }) => dueMs <= nowMs)
   due.sort((a, b) => a.dueMs - b.dueMs || a.order - b.order)
-  return { now: due.map(({ message }) => message), later: items.filter(({ dueMs }) => dueMs > nowMs) }
+  return { now: due, later: items.filter(({ dueMs }) => dueMs > nowMs) }
 }
