@@ -210,6 +210,8 @@ export type AdvanceReply =
       solo: boolean
       /** The outbox has entries: relay them. */
       outbox: boolean
+      /** All that was taken had expired or was known to guards; there may be more: ask again. */
+      gone: boolean
       recovered?: Recovered
       /** Leases named by settles that the session does not hold. */
       refused: readonly number[]

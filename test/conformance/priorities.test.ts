@@ -115,6 +115,19 @@ conformance('priorities, positions and expiry', (world) => {
       expect(items.map(({ body, reason, attempts }) => [body, reason, attempts])).to.deep.equal([[2, 'expired', 0]])
     })
 
+    it('holds nobody up, however many there are', async () => {
+      const bus = world.bus()
+      const received = new Received<unknown>()
+      const entries = Array.from({ length: 1000 }, (_, body) => ({ body, expiresIn: 1 }))
+      for (let i = 0; i < 3; i++) await bus.publishBatch('orders.paid', entries)
+      await bus.publish('orders.paid', 'last')
+      await passed(5)
+      const subscription = bus.consume('orders.paid', ({ body }) => received.add(body), { concurrency: 5, lease: '1h' })
+      expect(await received.count(1, 5_000)).to.deep.equal(['last'])
+      await subscription.close()
+      expect((await bus.topic('orders.paid').stats()).groups.test).to.include({ ready: 0, inFlight: 0, dead: 3000 })
+    })
+
     it('that a consumer holds, and that does not come to run in time, is not handled', async () => {
       const bus = world.bus()
       const received = new Received<unknown>()

@@ -68,6 +68,7 @@ export class FakeServer {
       drain: this.drain && this.leases.size > 0,
       solo: false,
       outbox: false,
+      gone: false,
       refused,
       ranges,
       guardErrors: [],

@@ -18,6 +18,7 @@ const PAUSED = 2
 const DRAIN = 4
 const SOLO = 8
 const OUTBOX = 16
+const GONE = 32
 
 const form = (name: ScriptName): Script<AdvanceRequest, AdvanceReply> => ({ name, args, reply })
 
@@ -94,6 +95,7 @@ function reply(raw: unknown): AdvanceReply {
     drain: (set & DRAIN) !== 0,
     solo: (set & SOLO) !== 0,
     outbox: (set & OUTBOX) !== 0,
+    gone: (set & GONE) !== 0,
     refused: list(refused).map(integer),
     ranges: fetchedRanges(ranges, lastLease - fetched + 1, failures, skips),
     guardErrors: guardErrors(errors),

@@ -247,10 +247,10 @@ export class ConsumerSession {
 
     let fetched = 0
     for (const range of reply.ranges) fetched += range.count
-    this.#isWaiting = entry.want > 0 && fetched < entry.want && (fetched === 0 || !reply.more)
+    this.#isWaiting = entry.want > 0 && fetched < entry.want && (fetched === 0 || !reply.more) && !reply.gone
     this.#runsDry = reply.drain || reply.solo
     // Work that is there and was not given (a paused group, another's suspect): asked for again in a while, if no wake comes before.
-    const wasLeft = entry.want > 0 && fetched === 0 && reply.more && !reply.paused
+    const wasLeft = entry.want > 0 && fetched === 0 && reply.more && !reply.paused && !reply.gone
     this.#armDueTimer(wasLeft ? Math.min(reply.dueMs ?? LEFT_AGAIN_MS, LEFT_AGAIN_MS) : reply.dueMs)
     if (reply.recovered !== undefined) this.#recovered(reply.recovered)
     if (reply.outbox) owner.outbox()
