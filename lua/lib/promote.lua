@@ -47,7 +47,8 @@ function lib.promoteScheduled()
       back[#back + 1] = text
     end
     if range.count == 1 then ids[#ids + 1] = lib.messageId(range.batch, range.total, range.from) end
-    if #groups > 1 then lib.count(P .. 'pending', range.batch, (#groups - 1) * range.count) end
+    -- At once: what this very script finishes of it must see that the other groups have it too.
+    if #groups > 1 then call('HINCRBY', P .. 'pending', range.batch, (#groups - 1) * range.count) end
   end
   lib.callWith('HDEL', P .. 'deferred', ids)
   lib.count(P .. 'meta', 'scheduled', -messages)

@@ -297,6 +297,22 @@ describe('the scripts', () => {
     })
   })
 
+  describe('a delayed message', () => {
+    const skipping: GuardLua = { name: 'inbox', keys: [], lua: 'return { skip = function() return true end }' }
+    beforeEach(() => begin({ guards: { fetch: [skipping] } }))
+
+    it('that one group has done in the very request in which it became due is still there for the other', async () => {
+      await enter('busAAAAA~1', 'g')
+      await enter('busAAAAA~2', 'h')
+      await put([{ value: encodeBatch([1]), delayMs: 60_000 }])
+      const scheduled = driven.scripts.key(TOPIC, 'scheduled')
+      for (const member of await place.redis.zrange(scheduled, 0, -1)) await place.redis.zadd(scheduled, 1, member)
+      const guards = { fetchGuardCalls: [{ guard: 0, args: [] }], guardKeys: { fetch: [[]], settle: [] } }
+      expect(bodies(await go('busAAAAA~1', guards))).to.deep.equal([])
+      expect(bodies(await go('busAAAAA~2', {}, 'h@2'))).to.deep.equal([1])
+    })
+  })
+
   describe('many sessions that went silent at once', () => {
     it('are recovered in steps that follow one another, not one at each renewal', async () => {
       const silent = Array.from({ length: 25 }, (_, i) => `gone____~${i}`)
