@@ -30,7 +30,18 @@ function lib.byPriority(texts)
 end
 
 -- Puts ranges with traits where they belong; answers those that `ready` takes.
-function lib.placeByTraits(group, texts, front)
+function lib.placeByTraits(group, texts, front, how)
+  if how ~= 'out' then
+    --@include lib/keys
+    local held
+    if how == 'returned' then
+      texts, held = lib.returnToLines(group, texts)
+    else
+      texts, held = lib.joinLines(group, texts, front)
+      lib.count(group.state, 'held', held)
+    end
+    lib.count(group.state, 'ready', -held)
+  end
   local plain, prioritized, messages = lib.byPriority(texts)
   if #prioritized > 0 then
     lib.prioritize(group.G .. 'priority', prioritized, front)

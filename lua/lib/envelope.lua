@@ -44,9 +44,10 @@ end
 
 -- What decides where messages wait, as ranges carry it: '' for nothing.
 function lib.traitsOf(found)
-  local priority = found[PRIORITY] and string.match(found[PRIORITY][1], '^-?%d+$')
-  if not priority or tonumber(priority) == 0 then return '' end
-  return '!' .. string.format('%.0f', tonumber(priority)) .. ',0,'
+  local priority = tonumber(found[PRIORITY] and string.match(found[PRIORITY][1], '^-?%d+$') or 0)
+  local key = found[KEY] and found[KEY][1] or ''
+  if priority == 0 and key == '' then return '' end
+  return '!' .. string.format('%.0f', priority) .. ',' .. #key .. ',' .. key
 end
 
 -- The properties, or nil if there is nothing but the source: the usual case costs two reads of two bytes.

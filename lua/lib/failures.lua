@@ -19,11 +19,15 @@ end
 -- To the dead letters. This is an end for whoever waits for the message, though it can be redriven.
 -- Moments of death rise by fractions of a millisecond, so that dead letters keep the order in which they died.
 -- Their traits are kept beside them, for the day they are redriven. `outcome`: what those who wait for it are told, if not `dead`.
-function lib.bury(group, id, problem, traits, outcome)
+function lib.bury(group, id, problem, range, outcome)
+  if range.key then
+    local leaving = lib.leavingOf(group, range.key)
+    leaving.ended = leaving.ended + 1 -- its key goes on
+  end
   local dead = group.G .. 'dead'
   local last = tonumber(call('ZRANGE', dead, -1, -1, 'WITHSCORES')[2] or 0)
   call('ZADD', dead, math.max(now, last + 1 / 1024), id)
-  if traits ~= '' then call('HSET', dead .. ':traits', id, traits) end
+  if range.traits ~= '' then call('HSET', dead .. ':traits', id, range.traits) end
   lib.count(group.state, 'dead', 1)
   local props = call('HGET', P .. 'follows', id)
   if props then

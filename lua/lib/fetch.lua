@@ -56,15 +56,22 @@ function lib.fill(basket, read)
       end
       taken[#taken + 1] = { range = range, text = range.text, value = values[i] }
       basket.messages = basket.messages + range.count
+      if range.key then basket.keyed = true end
     end
     if #texts < PAGE then break end
   end
   return #taken - before, remainder
 end
 
-function lib.takeFromList(list, basket)
+-- `isLine`: of a key whose turn the taker has, so that what is left may stay.
+function lib.takeFromList(group, list, basket, isLine)
   local n, remainder = lib.fill(basket, function(first, last) return call('LRANGE', list, first, last) end)
   if n == 0 then return end
+  if remainder and not isLine and lib.hasTraits(remainder) then
+    --@include lib/chain
+    lib.shelve(group, remainder)
+    remainder = nil
+  end
   if remainder then call('LSET', list, n - 1, remainder) end
   call('LTRIM', list, remainder and n - 1 or n, -1)
 end
@@ -75,10 +82,14 @@ function lib.takeReady(group, want, wantBytes, prioritized)
   if prioritized > 0 then
     --@include lib/take-prioritized
     lib.takePrioritized(group, basket, '-inf', '(0')
-    lib.takeFromList(group.G .. 'ready', basket)
+    lib.takeFromList(group, group.G .. 'ready', basket)
     lib.takePrioritized(group, basket, '(0', '+inf')
   else
-    lib.takeFromList(group.G .. 'ready', basket)
+    lib.takeFromList(group, group.G .. 'ready', basket)
+  end
+  if basket.keyed then
+    --@include lib/chain
+    lib.takeChains(group, basket)
   end
   lib.count(group.state, 'ready', -basket.messages)
   return basket.taken, basket.messages
@@ -93,25 +104,6 @@ function lib.anyMayExpire(taken)
     if lib.mayExpire(item.value) then return true end
   end
   return false
-end
-
--- What is left to lease of what was taken, where items say which messages have `gone`: the number of messages to run in it, and what is not to
--- be run: `[position, "<index>,...", ...]`.
-function lib.withoutGone(taken)
-  local kept, messages, skips = {}, 0, {}
-  for _, item in ipairs(taken) do
-    local range, gone = item.range, {}
-    for index in pairs(item.gone or {}) do gone[#gone + 1] = index - range.from end
-    if #gone < range.count then
-      kept[#kept + 1] = item
-      messages = messages + range.count - #gone
-      if #gone > 0 then
-        table.sort(gone)
-        skips[#skips + 1], skips[#skips + 2] = #kept - 1, table.concat(gone, ',')
-      end
-    end
-  end
-  return kept, messages, skips
 end
 
 -- Leases what was taken, under the session's next numbers.

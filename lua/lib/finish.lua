@@ -3,6 +3,8 @@
 -- batches cost as many commands as one.
 -- Needs: call, counts, range, groups, time.
 
+--@include lib/leaving
+
 local ending = {} -- batch -> what this script knows of it
 local endingOrder = {}
 local endingGroup -- the group that finishes; nil where no group had the message yet
@@ -52,6 +54,10 @@ function lib.finish(range, from, n, outcome, detail)
   local entry = ending[range.batch]
   lib.mark(entry, from, n)
   entry.n = entry.n + open
+  if range.key and endingGroup then
+    local leaving = lib.leavingOf(endingGroup, range.key)
+    leaving.ended = leaving.ended + open
+  end
   entry.outcome, entry.detail = outcome, detail
   return open
 end

@@ -43,7 +43,7 @@ function lib.giveBack(group, session, held, parts, freed, shrunk, refused)
       refused[#refused + 1] = part.lease
     end
   end
-  lib.makeReady(group, lib.reversed(ranges), messages - #suspects, true)
+  lib.makeReady(group, lib.reversed(ranges), messages - #suspects, true, 'returned')
   lib.makeSuspect(group, lib.reversed(suspects))
   lib.count(group.state, 'inFlight', -messages)
   return messages

@@ -5,7 +5,7 @@ local met = {}
 function lib.groupOf(ref)
   local group = met[ref]
   if not group then
-    group = { ref = ref, G = P .. ref .. ':', state = P .. ref .. ':state' }
+    group = { ref = ref, G = P .. ref .. ':', state = P .. ref .. ':state', line = P .. string.match(ref, '@%d+$') .. ':key:' }
     met[ref] = group
   end
   return group

@@ -2,13 +2,19 @@
 -- the same way, so that is a RENAME of each, and `pending`, one per message, is already right. Needs: call, counts, groups.
 
 function lib.inherit(group)
-  local there = lib.readFields(P .. 'meta', 'unclaimed', 'unclaimedPrioritized')
+  local there = lib.readFields(P .. 'meta', 'unclaimed', 'unclaimedPrioritized', 'unclaimedHeld')
+  local held = tonumber(there.unclaimedHeld or 0)
   local inherited, prioritized = tonumber(there.unclaimed or 0), tonumber(there.unclaimedPrioritized or 0)
   if call('EXISTS', P .. 'unclaimed') == 1 then call('RENAME', P .. 'unclaimed', group.G .. 'ready') end
   if call('EXISTS', P .. 'unclaimed:priority') == 1 then call('RENAME', P .. 'unclaimed:priority', group.G .. 'priority') end
+  for _, name in ipairs({ 'keys', 'lines' }) do
+    if call('EXISTS', P .. 'unclaimed:' .. name) == 1 then call('RENAME', P .. 'unclaimed:' .. name, group.G .. name) end
+  end
   lib.count(P .. 'meta', 'unclaimed', -inherited)
+  lib.count(P .. 'meta', 'unclaimedHeld', -held)
+  lib.count(group.state, 'held', held)
   lib.count(P .. 'meta', 'unclaimedPrioritized', -prioritized)
-  lib.count(group.state, 'ready', inherited)
+  lib.count(group.state, 'ready', inherited - held)
   lib.count(group.state, 'prioritized', prioritized)
 end
 

@@ -27,7 +27,7 @@ function lib.promoteRetries(group)
     to[#to + 1] = range
   end
   lib.count(group.state, 'retrying', -#members)
-  lib.makeReady(group, plain, #plain, true)
+  lib.makeReady(group, plain, #plain, true, 'out')
   lib.makeSuspect(group, suspects)
 end
 

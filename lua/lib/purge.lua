@@ -51,6 +51,31 @@ function lib.purgePrioritized(group, limit, outcome, untilMs)
   return messages
 end
 
+local MOST_LINES = 20
+
+-- Of some lines, what stands at their heads.
+function lib.purgeLines(group, limit, outcome, untilMs)
+  for _, key in ipairs(call('SRANDMEMBER', group.G .. 'lines', MOST_LINES)) do
+    local line, ranges, messages = group.line .. key, {}, 0
+    for _, text in ipairs(call('LRANGE', line, 0, math.min(limit, MOST_READ) - 1)) do
+      local range = lib.parseRange(text)
+      local time = untilMs and lib.batchTime(range)
+      if time and time > untilMs then break end
+      range.key = nil -- it was not out, so its end passes nothing on
+      ranges[#ranges + 1] = range
+      messages = messages + range.count
+    end
+    if messages > 0 then
+      call('LTRIM', line, #ranges, -1)
+      if call('EXISTS', line) == 0 then call('SREM', group.G .. 'lines', key) end
+      lib.count(group.state, 'held', -messages)
+      lib.finishAll(group, ranges, outcome)
+      return messages
+    end
+  end
+  return 0
+end
+
 function lib.purgeRetries(group, limit, outcome, untilMs)
   local members, ranges = {}, {}
   for _, text in ipairs(call('ZRANGE', group.G .. 'retry', 0, math.min(limit, MOST_READ) - 1)) do

@@ -14,7 +14,7 @@ function lib.parseRange(text)
   return {
     from = tonumber(from), count = tonumber(count_), total = tonumber(total), batch = batch,
     lead = string.sub(text, 1, stop - 1), traits = string.sub(text, #again + 1, stop - 1),
-    priority = tonumber(priority),
+    priority = tonumber(priority), key = stop > at and string.sub(text, at, stop - 1) or nil,
   }
 end
 

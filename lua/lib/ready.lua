@@ -15,13 +15,14 @@ function lib.anyTraits(ranges)
 end
 
 -- `ranges` in the order in which they are to be taken; with `front` before all that is ready (of their priority), else after it.
-function lib.makeReady(group, ranges, messages, front)
+-- `how` they come, for those with a key: nil, they join its line; `out`, they have its turn; `returned`, a session had them (`passKeys` follows).
+function lib.makeReady(group, ranges, messages, front, how)
   if #ranges == 0 then return end
   lib.count(group.state, 'ready', messages)
   group.wake = true
   if lib.anyTraits(ranges) then
     --@include lib/by-traits
-    ranges = lib.placeByTraits(group, ranges, front)
+    ranges = lib.placeByTraits(group, ranges, front, how)
   end
   if front then
     lib.callWith('LPUSH', group.G .. 'ready', lib.reversed(ranges))

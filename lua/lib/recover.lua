@@ -38,9 +38,16 @@ end
 
 -- How many messages of each lease are open, and how many of them were running.
 function lib.findRunning(leases, concurrency)
+  local started = {}
   for _, lease in ipairs(leases) do
     lease.open = lib.unfinished(lease.range, lease.range.from, lease.range.count)
     lease.running = math.min(concurrency, lease.open)
+    -- Of a key only the first can have been running.
+    local key = lease.range.key
+    if key and lease.open > 0 then
+      lease.running = started[key] and 0 or math.min(1, lease.running)
+      started[key] = true
+    end
     concurrency = concurrency - lease.running
   end
 end
@@ -63,7 +70,7 @@ function lib.convict(group, told, range, index, released)
     released.suspects[#released.suspects + 1] = lib.loneRange(id, range.traits)
   else
     lib.recordFailure(group, id, 1, 1, 'crashes', problem)
-    lib.bury(group, id, problem, range.traits)
+    lib.bury(group, id, problem, range)
     released.dead = released.dead + 1
   end
 end
@@ -99,7 +106,7 @@ function lib.releaseSession(group, session, budget, tally)
     budget = budget - 1 - leases[i].running
   end
   lib.callWith('HDEL', session.leases, freed)
-  lib.makeReady(group, lib.reversed(released.ready), released.count, true)
+  lib.makeReady(group, lib.reversed(released.ready), released.count, true, 'returned')
   lib.makeSuspect(group, lib.reversed(released.suspects))
   tally.ranges, tally.crashed, tally.dead = tally.ranges + #freed, tally.crashed + released.crashed, tally.dead + released.dead
   return #freed == #leases, budget - 1

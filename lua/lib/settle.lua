@@ -55,7 +55,7 @@ function lib.settleOne(group, range, settle)
   else
     local expired = settle.reason == 'expired' -- it did not run
     lib.recordFailure(group, id, expired and 0 or 1, 0, settle.reason, settle.problem)
-    lib.bury(group, id, settle.problem, range.traits, expired and 'expired')
+    lib.bury(group, id, settle.problem, range, expired and 'expired')
   end
 end
 

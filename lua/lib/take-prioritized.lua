@@ -14,6 +14,12 @@ function lib.takePrioritized(group, basket, least, most)
   local gone = {}
   for i = 1, n do gone[i] = members[i] end
   lib.callWith('ZREM', key, gone)
+  if remainder and lib.parseRange(remainder).key then
+    --@include lib/chain
+    lib.count(group.state, 'prioritized', -lib.parseRange(remainder).count)
+    lib.shelve(group, remainder)
+    remainder = nil
+  end
   if remainder then call('ZADD', key, -lib.parseRange(remainder).priority, string.sub(members[n], 1, 14) .. remainder) end
   lib.count(group.state, 'prioritized', before - basket.messages)
 end

@@ -16,6 +16,7 @@
 -- Died or reply lost right after: all of it happened. The client syncs, learns the last request applied, and what it was given.
 -- Cost  for 128 acked and 128 fetched as one batch each, with one group: 22 commands (6 to know the session and group, 8 to settle, 4 to fetch, 4 to
 --       wake and conclude); each further whole batch of an ack or fetch: none.
+--       With ordering keys 3 more to settle and 1 to fetch, and 4 per key whose line is taken from, or whose next becomes ready.
 
 --@include lib/call
 --@include lib/time
@@ -88,6 +89,11 @@ if retrying() > 0 or scheduled() > 0 then
   lib.promote(group, retrying() > 0, scheduled() > 0)
 end
 
+if group.leaving then
+  --@include lib/pass-keys
+  lib.passKeys(group)
+end
+
 -- 6. Fetch: nothing while paused, closing, or running a suspect alone. What has expired, or a guard knows, is left out.
 local turn = lib.chooseTurn(group, session, state, wantBytes > 0 and want or 0)
 local limitedMs
@@ -107,11 +113,18 @@ if #taken > 0 then
     lib.buryExpired(group, state, taken)
   end
   local skipping = rare and rare.skip(group, taken)
-  if expiring or skipping then taken, messages, skips = lib.withoutGone(taken) end
+  if expiring or skipping then
+    --@include lib/gone
+    taken, messages, skips = lib.withoutGone(taken)
+  end
   if skipping then rare.fetched(group, messages) end
   passed = turn.solo and #taken == 0 -- the suspect had expired, or a guard knew it to be done
   if passed then turn.waits, full = true, false end
   gone = not passed and #taken == 0
+end
+if group.leaving then
+  --@include lib/pass-keys
+  lib.passKeys(group)
 end
 lib.lease(group, session, taken, messages)
 if turn.solo and #taken > 0 then session.solo = session.lease end

@@ -58,6 +58,10 @@ end
 -- 2. Give it back.
 local freed, shrunk = {}, {}
 local released = lib.giveBack(group, session, held, idle, freed, shrunk, {})
+if group.leaving then
+  --@include lib/pass-keys
+  lib.passKeys(group)
+end
 lib.writeLeases(session, held, freed, shrunk)
 lib.writeFinished()
 lib.writeCounts()

@@ -37,6 +37,10 @@ local graceUntil = lib.hear(group, state.heard, leaseMs) or state.graceUntil
 author.producer, author.session = session.id, session.key
 endingGroup = group
 local recovered = lib.recover(group, session.id, graceUntil)
+if group.leaving then
+  --@include lib/pass-keys
+  lib.passKeys(group)
+end
 lib.writeFinished()
 lib.writeCounts()
 lib.wakeMarked()

@@ -16,6 +16,7 @@
 --@include lib/finish
 --@include lib/batch-time
 --@include lib/purge
+--@include lib/pass-keys
 
 local group = lib.findGroup(ARGV[1])
 if not group then return { 0, 0 } end
@@ -28,6 +29,7 @@ local function keepOn(step)
     local n = step(limit - purged)
     if n == 0 then return end
     purged = purged + n
+    lib.passKeys(group)
   end
   more = true
 end
@@ -35,6 +37,7 @@ end
 if ARGV[2] == 'dead' then
   keepOn(function(room) return lib.purgeDead(group, room, untilMs) end)
 else
+  keepOn(function(room) return lib.purgeLines(group, room, 'purged', untilMs) end)
   keepOn(function(room) return lib.purgeList(group, group.G .. 'ready', room, 'purged', untilMs) end)
   keepOn(function(room) return lib.purgePrioritized(group, room, 'purged', untilMs) end)
   keepOn(function(room) return lib.purgeList(group, group.G .. 'suspects', room, 'purged', untilMs) end)

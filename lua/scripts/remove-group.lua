@@ -18,6 +18,7 @@
 --@include lib/session
 --@include lib/batch-time
 --@include lib/purge
+--@include lib/pass-keys
 
 local name, limit = ARGV[1], math.min(tonumber(ARGV[2]), 1000)
 author.producer = ARGV[3]
@@ -63,11 +64,13 @@ local function keepOn(step)
   while ended < limit do
     local n, again = step(limit - ended)
     ended = ended + n
+    lib.passKeys(group)
     if n == 0 and not again then return end
   end
   left = true
 end
 keepOn(endLeases)
+keepOn(function(room) return lib.purgeLines(group, room, 'removed') end)
 keepOn(function(room) return lib.purgeList(group, group.G .. 'ready', room, 'removed') end)
 keepOn(function(room) return lib.purgePrioritized(group, room, 'removed') end)
 keepOn(function(room) return lib.purgeList(group, group.G .. 'suspects', room, 'removed') end)
@@ -79,7 +82,7 @@ lib.writeCounts()
 -- 3. Nothing is left of it.
 if not left then
   local G = group.G
-  call('DEL', G .. 'ready', G .. 'priority', G .. 'dead:traits', G .. 'suspects', G .. 'retry', G .. 'dead', G .. 'failures', G .. 'done', G .. 'expired', group.state)
+  call('DEL', G .. 'ready', G .. 'priority', G .. 'keys', G .. 'lines', G .. 'dead:traits', G .. 'suspects', G .. 'retry', G .. 'dead', G .. 'failures', G .. 'done', G .. 'expired', group.state)
   call('HDEL', P .. 'removing', name)
 end
 return { ended, left and 1 or 0 }

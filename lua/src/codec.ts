@@ -102,20 +102,23 @@ export function guardKeys(keys: GuardKeys | undefined): string {
 export const guardErrors = (raw: unknown): GuardError[] =>
   pairs(raw, (guard, error) => ({ guard: text(guard), error: text(error) }))
 
-/** What follows the traits `<priority>,<bytes of the key>,<key>`. */
-function afterTraits(raw: Buffer, start: number): string {
+/** `<priority>,<bytes of the key>,<key>` and what follows. */
+function readTraits(raw: Buffer, start: number): { key: string | undefined; rest: string } {
   const first = raw.indexOf(0x2c, start)
   const second = raw.indexOf(0x2c, first + 1)
   if (first < 0 || second < 0) throw new UnexpectedReply('expected the traits of a range')
-  return raw.toString('utf8', second + 1 + Number(raw.toString('latin1', first + 1, second)))
+  const stop = second + 1 + Number(raw.toString('latin1', first + 1, second))
+  const key = raw.toString('utf8', second + 1, stop)
+  return { key: key === '' ? undefined : key, rest: raw.toString('utf8', stop) }
 }
 
 /** `<from>,<count>,<total>,<batch>`, after a `~` if it may have been run before and its traits if it has any; see docs/wire-format.md. */
-export function range(raw: unknown): { from: number; count: number; total: number; batch: string; again: boolean } {
+export function range(raw: unknown): Omit<FetchedRange, 'lease' | 'value' | 'failure' | 'skip'> {
   const whole = text(raw)
   const again = whole.startsWith('~')
   const lead = again ? 1 : 0
-  const value = whole[lead] === '!' ? afterTraits(bytes(raw), lead + 1) : whole.slice(lead)
+  const traits = whole[lead] === '!' ? readTraits(bytes(raw), lead + 1) : undefined
+  const value = traits === undefined ? whole.slice(lead) : traits.rest
   const first = value.indexOf(',')
   const second = value.indexOf(',', first + 1)
   const third = value.indexOf(',', second + 1)
@@ -126,6 +129,7 @@ export function range(raw: unknown): { from: number; count: number; total: numbe
     total: Number(value.slice(second + 1, third)),
     batch: value.slice(third + 1),
     again,
+    ...(traits?.key === undefined ? {} : { key: traits.key }),
   }
 }
 

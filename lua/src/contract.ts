@@ -186,6 +186,8 @@ export interface FetchedRange {
   total: number
   /** It may have been run before: a session that held it is gone, or it was a dead letter. */
   again: boolean
+  /** Its ordering key. Ranges of one key are handed over in their order, and to one session at a time. */
+  key?: string
   /** A slice in the wire format with `count` messages; null if Redis has lost it. */
   value: Buffer | null
   /** Of a message that failed before (then count is 1). */

@@ -1,0 +1,4 @@
+-- Needs: call, counts, range, groups.
+
+--@include lib/ready
+--@include lib/keys
