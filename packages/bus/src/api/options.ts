@@ -8,7 +8,7 @@ export interface PublishOptionsCore {
   id?: string
   /** CloudEvents `type`. Default: the topic's name. */
   type?: string
-  /** The ordering key. Default: none. */
+  /** The ordering key: a group handles messages of one key one at a time, in the order of their publishes, over all its consumers. Default: none. */
   key?: string
   /** Text that travels beside the body. Default: none. */
   headers?: Record<string, string>

@@ -1,4 +1,7 @@
-/** Messages held and not started, in the order in which they run. */
+/**
+ * Messages held and not started, in the order in which they run. Of messages with one ordering key only the first may start, and no other before it has
+ * ended: they stand in a line of their own, and the line's first range among the others.
+ */
 import type { HeldRange } from './held-range.js'
 
 export class Backlog {
@@ -8,6 +11,8 @@ export class Backlog {
   index = -1
   #ranges: HeldRange[] = []
   #head = 0
+  /** Ordering key -> what stands behind the range that is in `#ranges`, or behind the message that runs. */
+  readonly #lines = new Map<string, HeldRange[]>()
 
   /** The range that the next message is of. */
   get first(): HeldRange | undefined {
@@ -16,33 +21,64 @@ export class Backlog {
 
   push(range: HeldRange): void {
     if (range.unstarted === 0) return
-    this.#ranges.push(range)
     this.size += range.unstarted
+    if (range.key !== undefined) {
+      const line = this.#lines.get(range.key)
+      if (line !== undefined) {
+        line.push(range)
+        return
+      }
+      this.#lines.set(range.key, [])
+    }
+    this.#ranges.push(range)
   }
 
-  /** The next message: its range; `index` says which. */
+  /** The next message: its range; `index` says which. With a key, `ended` must follow. */
   take(): HeldRange | undefined {
     const range = this.#ranges[this.#head]
     if (range === undefined) return undefined
     this.index = range.takeNext()
     this.size--
-    if (range.unstarted === 0) this.#dropFirst()
+    if (range.key !== undefined && range.unstarted > 0) this.#lines.get(range.key)?.unshift(range)
+    if (range.key !== undefined || range.unstarted === 0) this.#dropFirst()
     return range
   }
 
-  /** Takes out all ranges that `which` picks. */
+  /** What `take` gave of this key has ended: the next of it may start. */
+  ended(key: string): void {
+    const next = this.#lines.get(key)?.shift()
+    if (next === undefined) this.#lines.delete(key)
+    else this.#ranges.push(next)
+  }
+
+  /** Takes out all that stands behind the message of this key that runs. */
+  takeLine(key: string): HeldRange[] {
+    const line = this.#lines.get(key)?.splice(0) ?? []
+    for (const range of line) this.size -= range.unstarted
+    return line
+  }
+
+  /** Takes out all ranges that `which` picks, and what stands behind one of them: a line is given back whole or it would be overtaken. */
   takeOut(which: (range: HeldRange) => boolean): HeldRange[] {
     const out: HeldRange[] = []
     const kept: HeldRange[] = []
+    const lines: HeldRange[] = []
     for (let i = this.#head; i < this.#ranges.length; i++) {
       const range = this.#ranges[i] as HeldRange
-      if (which(range)) out.push(range)
-      else kept.push(range)
+      if (!which(range)) {
+        kept.push(range)
+        continue
+      }
+      out.push(range)
+      if (range.key === undefined) continue
+      lines.push(...this.takeLine(range.key))
+      this.#lines.delete(range.key)
     }
     this.#ranges = kept
     this.#head = 0
     for (const range of out) this.size -= range.unstarted
-    return out
+    for (const [key, line] of this.#lines) if (line.some(which)) lines.push(...this.takeLine(key))
+    return [...out, ...lines]
   }
 
   #dropFirst(): void {

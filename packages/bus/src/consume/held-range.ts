@@ -37,6 +37,8 @@ export class HeldRange {
   readonly count: number
   /** It may have been run before, by another session or for another redrive. */
   readonly again: boolean
+  /** The ordering key. */
+  readonly key: string | undefined
   readonly failure: { readonly attempts: number; readonly crashes: number } | undefined
   readonly held: Held
   readonly progress: Uint8Array
@@ -62,6 +64,7 @@ export class HeldRange {
     this.from = fetched.from
     this.count = fetched.count
     this.again = fetched.again
+    this.key = fetched.key
     this.failure = fetched.failure
     this.held = held
     this.#value = fetched.value

@@ -198,12 +198,14 @@ export class Processor {
       if (this.#backlog.size === this.refillAt) this.#host.refill()
       if (range.failure !== undefined && isExhausted(this.#settings.retry, range.failure)) {
         this.#verdicts.exhausted(run)
+        this.#passKey(range, false)
         this.#host.progressed()
         continue
       }
       const expiresAtMs = range.expiresAtMs(run.index)
       if (expiresAtMs > 0 && expiresAtMs <= this.#now()) {
         this.#verdicts.expired(run)
+        this.#passKey(range, false)
         this.#host.progressed()
         continue
       }
@@ -257,6 +259,7 @@ export class Processor {
     // A handler that stops at its signal may well return with its work undone; taken for success, the message would be lost.
     if (failure === undefined && run.abortReason?.code === 'HANDLER_TIMEOUT')
       failure = { error: run.abortReason, at: 'handler' }
+    let isRetried = false
     if (run.range.held.settler.isLost) {
       const outcome: Outcome =
         failure === undefined
@@ -264,10 +267,18 @@ export class Processor {
           : { kind: 'retry', error: toError(failure.error), delayMs: 0, counted: true }
       this.#host.refused({ run, outcome, runMs })
     } else if (failure === undefined) this.#verdicts.succeeded(run, result, staged, runMs)
-    else if (failure.at === 'decode') this.#verdicts.undecodable(run, failure.error, runMs)
-    else this.#verdicts.failed(run, failure.error, runMs)
+    else if (failure.at === 'decode') isRetried = this.#verdicts.undecodable(run, failure.error, runMs)
+    else isRetried = this.#verdicts.failed(run, failure.error, runMs)
+    this.#passKey(run.range, isRetried)
     this.#host.progressed()
     return runMs
+  }
+
+  /** A message with an ordering key has ended: the next of its key may start, unless it is tried again; then all that stands behind it goes back. */
+  #passKey({ key, held }: HeldRange, isRetried: boolean): void {
+    if (key === undefined) return
+    if (isRetried) for (const range of this.#backlog.takeLine(key)) held.settler.release(range)
+    this.#backlog.ended(key)
   }
 
   #leave(run: Run, slot: number): void {
@@ -301,14 +312,16 @@ export class Processor {
     this.#freeSlots.push(slot)
     const runMs = nowMs - run.startedMs
     this.#pace.observeAtLeast(runMs)
+    let isRetried = false
     if (!run.range.held.settler.isLost) {
       const { timeoutMs } = this.#settings
-      this.#verdicts.failed(
+      isRetried = this.#verdicts.failed(
         run,
         new BuswayError('HANDLER_TIMEOUT', `The handler did not return within ${timeoutMs} ms and one lease`),
         runMs,
       )
     }
+    this.#passKey(run.range, isRetried)
     this.#host.abandoned(run)
     this.#host.progressed()
   }

@@ -45,12 +45,13 @@ export class Verdicts {
     })
   }
 
-  failed(run: Run, thrown: unknown, runMs: number): void {
+  /** Answers whether it is tried again. */
+  failed(run: Run, thrown: unknown, runMs: number): boolean {
     const error = toError(thrown)
     const verdict = judge(this.#retry, run.message.attempt, error, Math.random())
     if (verdict.kind === 'dead') {
       this.#dead(run, error, verdict.reason, runMs)
-      return
+      return false
     }
     const { delayMs, counted } = verdict
     const outcome: Outcome = { kind: 'retry', error, delayMs, counted }
@@ -65,16 +66,18 @@ export class Verdicts {
       counted,
       error: encodeError(error),
     })
+    return true
   }
 
-  /** Its envelope or body can't be read. What may pass by itself is tried again. */
-  undecodable(run: Run, thrown: unknown, runMs: number): void {
+  /** Its envelope or body can't be read. What may pass by itself is tried again: answers whether it is. */
+  undecodable(run: Run, thrown: unknown, runMs: number): boolean {
     const error = toError(thrown)
     const mayPass =
       error instanceof BuswayError && !(error instanceof UnrecoverableError) && error.code !== 'UNDECODABLE'
     if (run.range.isLost) this.#lost(run, error, runMs)
-    else if (mayPass) this.failed(run, error, runMs)
+    else if (mayPass) return this.failed(run, error, runMs)
     else this.#dead(run, error, 'undecodable', runMs)
+    return false
   }
 
   /** Nothing is left of it but its place in the books, which is cleared. */
