@@ -21,6 +21,22 @@ export function violations(topic: TopicSnapshot): string[] {
     if (score !== -(member.range.priority ?? 0)) say(`${member.range.batch} of the unclaimed has the score ${score}`)
     owe(member.range.batch, member.range.count)
   }
+  const heir = Number(topic.meta.get('generation') ?? 0) + 1
+  let unclaimedHeld = 0
+  for (const [name, ranges] of topic.lines) {
+    const [, generation, key] = /^(\d+):(.*)$/s.exec(name) as unknown as [string, string, string]
+    if (Number(generation) !== heir) {
+      if (![...topic.groups.keys()].some((ref) => ref.endsWith(`@${generation}`)))
+        say(`the line ${name} belongs to no group`)
+      continue
+    }
+    if (!topic.unclaimedLines.has(key)) say(`unclaimed:lines does not know ${key}`)
+    for (const range of ranges) {
+      checkRange(topic, range, 'an unclaimed line', say)
+      owe(range.batch, range.count)
+      unclaimedHeld += range.count
+    }
+  }
   for (const { member } of topic.scheduled) {
     checkRange(topic, member.range, 'scheduled', say)
     owe(member.range.batch, member.range.count)
@@ -56,8 +72,11 @@ export function violations(topic: TopicSnapshot): string[] {
   same(
     'meta unclaimed',
     topic.meta.get('unclaimed'),
-    sum(topic.unclaimed, ({ count }) => count) + sum(topic.unclaimedPriority, ({ member }) => member.range.count),
+    sum(topic.unclaimed, ({ count }) => count) +
+      sum(topic.unclaimedPriority, ({ member }) => member.range.count) +
+      unclaimedHeld,
   )
+  same('meta unclaimedHeld', topic.meta.get('unclaimedHeld'), unclaimedHeld)
   same(
     'meta unclaimedPrioritized',
     topic.meta.get('unclaimedPrioritized'),
@@ -100,6 +119,7 @@ function checkGroup(
     owe(range.batch, live)
     return live
   }
+  const lined = sum([...group.line.values()].flat(), (range) => hold(range, 'a line'))
   const prioritized = sum(group.priority, ({ member }) => hold(member.range, 'priority'))
   const ready =
     prioritized +
@@ -119,7 +139,7 @@ function checkGroup(
         say(`${group.ref}: lease ${number} is above the highest of ${session}`)
     }
   }
-  for (const [name, count] of Object.entries({ ready, prioritized, inFlight, retrying, dead })) {
+  for (const [name, count] of Object.entries({ ready, prioritized, held: lined, inFlight, retrying, dead })) {
     const stated = Number(group.state.get(name) ?? 0)
     if (stated !== count) say(`${group.ref}: ${name} is ${stated}, held are ${count}`)
   }
@@ -129,6 +149,7 @@ function checkGroup(
       say(`${group.ref}: ${member.range.batch} has the score ${score} and the priority ${member.range.priority}`)
   for (const range of group.ready)
     if (range.priority) say(`${group.ref}: ${range.batch} has a priority and is in ready`)
+  checkKeys(group, say)
   for (const id of group.deadTraits.keys())
     if (!group.dead.some(({ member }) => member === id)) say(`${group.ref}: dead:traits knows ${id}, which is not dead`)
   for (const { range, where } of [
@@ -146,6 +167,35 @@ function checkGroup(
       say(`${group.ref}: done of ${batch} is ${done}`)
   }
   checkSessions(group, say)
+}
+
+/** One place at a time has messages of a key that are out: a range that waits, or one session. */
+function checkKeys(group: GroupSnapshot, say: (what: string) => void): void {
+  const places = new Map<string, Map<string, number>>()
+  const out = (range: Range, place: string) => {
+    if (range.key === undefined) return
+    const done = group.done.get(range.batch)
+    const open = Array.from({ length: range.count }, (_, i) => done?.[range.from + i] !== '1').filter(Boolean).length
+    const ofKey = places.get(range.key) ?? new Map<string, number>()
+    ofKey.set(place, (ofKey.get(place) ?? 0) + open)
+    places.set(range.key, ofKey)
+  }
+  let n = 0
+  for (const range of [...group.ready, ...group.suspects]) out(range, `range ${n++}`)
+  for (const { member } of [...group.priority, ...group.retry]) out(member.range, `range ${n++}`)
+  for (const [session, { leases }] of group.sessions) for (const range of leases.values()) out(range, session)
+  for (const [key, ofKey] of places) {
+    if (ofKey.size > 1) say(`${group.ref}: the key ${key} is out in ${[...ofKey.keys()]}`)
+    const count = sum([...ofKey.values()], (open) => open)
+    if (group.keys.get(key) !== count) say(`${group.ref}: keys says ${group.keys.get(key)} of ${key}, out are ${count}`)
+  }
+  for (const key of group.keys.keys()) if (!places.has(key)) say(`${group.ref}: keys knows ${key}, which is not out`)
+  for (const [key, ranges] of group.line) {
+    if (!group.keys.has(key)) say(`${group.ref}: ${key} has a line and nothing out`)
+    if (!group.lines.has(key)) say(`${group.ref}: lines does not know ${key}`)
+    for (const range of ranges) if (range.key !== key) say(`${group.ref}: ${range.batch} stands in the line of ${key}`)
+  }
+  for (const key of group.lines) if (!group.line.has(key)) say(`${group.ref}: lines knows ${key}, which has none`)
 }
 
 function checkSessions(group: GroupSnapshot, say: (what: string) => void): void {

@@ -11,6 +11,7 @@ export interface Range {
   readonly again: boolean
   /** Absent: 0. */
   readonly priority?: number
+  readonly key?: string
 }
 export interface Scored<T> {
   readonly member: T
@@ -38,6 +39,11 @@ export interface GroupSnapshot {
   readonly ref: string
   readonly ready: Range[]
   readonly priority: Scored<Sequenced>[]
+  /** Ordering key -> its messages that are out of its line. */
+  readonly keys: Map<string, number>
+  readonly lines: Set<string>
+  /** Ordering key -> ranges that stand in its line. */
+  readonly line: Map<string, Range[]>
   readonly suspects: Range[]
   readonly retry: Scored<Sequenced>[]
   readonly dead: Scored<string>[]
@@ -64,6 +70,10 @@ export interface TopicSnapshot {
   readonly removing: Map<string, string>
   readonly unclaimed: Range[]
   readonly unclaimedPriority: Scored<Sequenced>[]
+  readonly unclaimedKeys: Map<string, number>
+  readonly unclaimedLines: Set<string>
+  /** `<generation>:<key>` -> ranges, of all groups and of what no group has yet. */
+  readonly lines: Map<string, Range[]>
   readonly scheduled: Scored<Sequenced>[]
   /** Batch id -> properties that are honoured when the message ends. */
   readonly follows: Map<string, Buffer>
@@ -135,7 +145,8 @@ export function parseRange(text: string): Range {
     const [lead, again, priority, keyBytes] = traits as unknown as [string, string, string, string]
     const rest = Buffer.from(text).subarray(Buffer.byteLength(lead))
     const plain = parseRange(again + rest.toString('utf8', Number(keyBytes)))
-    return { ...plain, priority: Number(priority) }
+    const key = rest.toString('utf8', 0, Number(keyBytes))
+    return { ...plain, ...(priority !== '0' && { priority: Number(priority) }), ...(key && { key }) }
   }
   const match = /^(~?)(\d+),(\d+),(\d+),(.+)$/s.exec(text)
   if (!match) throw new Error(`not a range: ${text}`)
@@ -174,6 +185,9 @@ function interpret(topic: string, prefix: string, keys: RawKey[]): TopicSnapshot
     removing: new Map(),
     unclaimed: [],
     unclaimedPriority: [],
+    unclaimedKeys: new Map(),
+    unclaimedLines: new Set(),
+    lines: new Map(),
     scheduled: [],
     follows: new Map(),
     deferred: new Map(),
@@ -194,6 +208,10 @@ function interpret(topic: string, prefix: string, keys: RawKey[]): TopicSnapshot
       : readTopicKey(snapshot, name, value)
     if (!known) snapshot.unknown.push(name)
   }
+  for (const [name, ranges] of snapshot.lines) {
+    const [, generation, key] = /^(\d+):(.*)$/s.exec(name) as unknown as [string, string, string]
+    for (const group of snapshot.groups.values()) if (group.ref.endsWith(`@${generation}`)) group.line.set(key, ranges)
+  }
   return snapshot
 }
 
@@ -205,6 +223,9 @@ function groupOf(snapshot: TopicSnapshot, ref: string): GroupSnapshot {
       ref,
       ready: [],
       priority: [],
+      keys: new Map(),
+      lines: new Set(),
+      line: new Map(),
       suspects: [],
       retry: [],
       dead: [],
@@ -234,7 +255,15 @@ function readTopicKey(topic: TopicSnapshot, name: string, value: Buffer[]): bool
   else if (name === 'removing') into(topic.removing, String)
   else if (name === 'groups') into(topic.generations, String)
   else if (name === 'unclaimed') topic.unclaimed.push(...value.map((raw) => parseRange(String(raw))))
-  else if (name === 'unclaimed:priority') topic.unclaimedPriority.push(...scored(value, parseSequenced))
+  else if (name === 'unclaimed:keys') into(topic.unclaimedKeys, Number)
+  else if (name === 'unclaimed:lines') for (const raw of value) topic.unclaimedLines.add(String(raw))
+  else if (/^@\d+:key:/.test(name)) {
+    const [, generation, key] = /^@(\d+):key:(.*)$/s.exec(name) as unknown as [string, string, string]
+    topic.lines.set(
+      `${generation}:${key}`,
+      value.map((raw) => parseRange(String(raw))),
+    )
+  } else if (name === 'unclaimed:priority') topic.unclaimedPriority.push(...scored(value, parseSequenced))
   else if (name === 'scheduled') topic.scheduled.push(...scored(value, parseSequenced))
   else if (name === 'outbox') into(topic.outbox, String)
   else if (name.startsWith('outbox:')) topic.outboxes.set(name.slice('outbox:'.length), value)
@@ -260,6 +289,8 @@ function readGroupKey(group: GroupSnapshot, name: string, value: Buffer[]): bool
   }
   if (name === 'ready') group.ready.push(...ranges())
   else if (name === 'priority') group.priority.push(...scored(value, parseSequenced))
+  else if (name === 'keys') for (const [key, raw] of pairs(value)) group.keys.set(String(key), Number(raw))
+  else if (name === 'lines') for (const raw of value) group.lines.add(String(raw))
   else if (name === 'suspects') group.suspects.push(...ranges())
   else if (name === 'retry') group.retry.push(...scored(value, parseSequenced))
   else if (name === 'dead') group.dead.push(...scored(value, (text) => text))

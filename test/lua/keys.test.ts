@@ -1,0 +1,273 @@
+/**
+ * Ordering keys, in scripts used at random. The model is one list for each key: the messages of it that have not ended, in the order in which they are to be
+ * handled. Whatever fails, crashes, is given back or redriven, what is out of a line is the head of that list, and in one place.
+ */
+import {
+  advance,
+  type BatchToPublish,
+  declare,
+  type GroupRef,
+  type LeasePart,
+  open,
+  publish,
+  redrive,
+  type Settle,
+} from '@busway/lua'
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { namespaceIsClean, privateRedis } from '../support/private-redis.js'
+import { decodeBodies, encodeBatch } from './batch.js'
+import { violations } from './invariants.js'
+import { ScriptDriver } from './script-driver.js'
+import { readTopic } from './snapshot.js'
+
+const TOPIC = 'orders'
+const LEASE_MS = 600_000
+const KEYS = ['a', 'b,1', 'ö!'] as const
+type Key = (typeof KEYS)[number]
+
+interface Held {
+  readonly n: number
+  readonly lease: number
+  readonly index: number
+}
+interface Session {
+  readonly id: string
+  applied: number
+  held: Map<Key, Held[]>
+}
+
+class Topic {
+  readonly expected = new Map<Key, number[]>(KEYS.map((key) => [key, []]))
+  readonly dead = new Map<number, Key>()
+  readonly sessions: Session[] = []
+  group = '' as GroupRef
+  #published = 0
+  #messages = 0
+  #sessions = 0
+  readonly #keyOf = new Map<number, Key>()
+  readonly #scripts: ScriptDriver
+  readonly #place: ReturnType<typeof privateRedis>
+  readonly #namespace: string
+
+  constructor(place: ReturnType<typeof privateRedis>, namespace: string) {
+    this.#place = place
+    this.#namespace = namespace
+    this.#scripts = new ScriptDriver(place.redis, namespace, { redisVersion: place.server.version })
+  }
+
+  snapshot = () => readTopic(this.#place.redis, this.#namespace, TOPIC)
+  keyName = (name: string) => this.#scripts.key(TOPIC, name)
+  keyOf = (n: number): Key => this.#keyOf.get(n) as Key
+
+  async begin(): Promise<void> {
+    await this.#scripts.run(declare, TOPIC, { session: 'prodAAAA' })
+  }
+
+  /** How many of a key are out of its line: what joins the head comes behind them. */
+  async out(key: Key): Promise<number> {
+    const topic = await this.snapshot()
+    return (this.group === '' ? topic.unclaimedKeys : topic.groups.get(this.group)?.keys)?.get(key) ?? 0
+  }
+
+  async publish(key: Key, size: number, priority: number, how: 'back' | 'front'): Promise<void> {
+    const messages = Array.from({ length: size }, () => ++this.#messages)
+    for (const n of messages) this.#keyOf.set(n, key)
+    const out = await this.out(key)
+    const properties = [[2, key] as const, ...(priority === 0 ? [] : [[3, String(priority)] as const])]
+    const batch: BatchToPublish = { value: encodeBatch(messages, { properties }), front: how === 'front' }
+    const number = ++this.#published
+    const reply = await this.#scripts.run(publish, TOPIC, {
+      ...{ session: 'prodAAAA', number, lowestUnanswered: number },
+      batches: [batch],
+    })
+    expect(reply.status).to.equal('ok')
+    const list = this.expected.get(key) as number[]
+    if (how === 'front') list.splice(out, 0, ...messages)
+    else list.push(...messages)
+  }
+
+  async open(concurrency: number): Promise<void> {
+    const id = `busAAAAA~${++this.#sessions}`
+    const settings = { leaseMs: LEASE_MS, concurrency, maxCrashes: 2, info: '{}', deadMax: 1000, deadKeepMs: LEASE_MS }
+    const reply = await this.#scripts.run(open, TOPIC, { group: 'g', session: id, ...settings })
+    this.group = reply.group
+    this.sessions.push({ id, applied: 0, held: new Map() })
+    await this.learnDeaths()
+  }
+
+  /** Who was convicted of too many crashes has died without us. */
+  async learnDeaths(): Promise<void> {
+    const topic = await this.snapshot()
+    for (const { member } of topic.groups.get(this.group)?.dead ?? []) {
+      const [n] = decodeBodies(topic.batches.get(member) as Buffer) as [number]
+      if (!this.dead.has(n)) this.die(n)
+    }
+  }
+
+  die(n: number): void {
+    const key = this.keyOf(n)
+    this.dead.set(n, key)
+    this.end(n, key)
+  }
+
+  end(n: number, key: Key): void {
+    const list = this.expected.get(key) as number[]
+    list.splice(list.indexOf(n), 1)
+  }
+
+  /** For each key of the session something may be done with the first of what it holds, as a client would. */
+  async advance(session: Session, want: number, choices: readonly { action: number; size: number }[]): Promise<number> {
+    const acks: LeasePart[] = []
+    const releases: LeasePart[] = []
+    const settles: Settle[] = []
+    const part = ({ lease, index }: Held): LeasePart => ({ lease, from: index, count: 1 })
+    const apply: (() => void)[] = []
+    for (const [i, key] of KEYS.entries()) {
+      const held = session.held.get(key) ?? []
+      const { action, size } = choices[i] ?? { action: 9, size: 0 }
+      const [first, ...rest] = held
+      if (first === undefined) continue
+      if (action <= 2) {
+        const done = held.splice(0, 1 + size)
+        acks.push(...done.map(part))
+        apply.push(() => {
+          for (const { n } of done) this.end(n, key)
+        })
+      } else if (action === 3) {
+        const later = { outcome: 'retry', delayMs: 0, counted: true, error: '{}' } as const
+        settles.push({ lease: first.lease, index: first.index, ...later })
+        releases.push(...rest.map(part))
+        held.splice(0)
+      } else if (action === 4) {
+        settles.push({ lease: first.lease, index: first.index, outcome: 'dead', reason: 'attempts', error: '{}' })
+        held.shift()
+        apply.push(() => this.die(first.n))
+      } else if (action === 5) releases.push(...held.splice(Math.min(size, held.length - 1)).map(part))
+    }
+    const request = { group: this.group, session: session.id, epoch: 0, number: ++session.applied }
+    const more = { want, wantBytes: 1 << 20, acks, releases, settles, renew: true }
+    const reply = await this.#scripts.run(advance, TOPIC, { ...request, ...more })
+    if (reply.status === 'lost') {
+      this.sessions.splice(this.sessions.indexOf(session), 1)
+      return 0
+    }
+    if (reply.status !== 'ok') throw new Error(`an advance in its turn was answered ${reply.status}`)
+    expect(reply.refused).to.deep.equal([])
+    for (const each of apply) each()
+    await this.learnDeaths()
+    let fetched = 0
+    for (const range of reply.ranges) {
+      const key = range.key as Key
+      const held = session.held.get(key) ?? []
+      session.held.set(key, held)
+      for (const [position, n] of (decodeBodies(range.value as Buffer) as number[]).entries()) {
+        held.push({ n, lease: range.lease, index: range.from + position })
+        fetched++
+      }
+    }
+    for (const [key, held] of session.held)
+      expect(
+        held.map(({ n }) => n),
+        `what is held of ${key}`,
+      ).to.deep.equal(this.expected.get(key)?.slice(0, held.length))
+    return fetched
+  }
+
+  /** The session's process is gone, and its lease over. */
+  async crash(session: Session): Promise<void> {
+    this.sessions.splice(this.sessions.indexOf(session), 1)
+    await this.#place.redis.zadd(this.keyName(`${this.group}:sessions`), 'XX', 1, session.id)
+  }
+
+  async redrive(): Promise<void> {
+    const ids = await this.#place.redis.zrange(this.keyName(`${this.group}:dead`), '0', '-1')
+    const topic = await this.snapshot()
+    const back = ids.map((id) => (decodeBodies(topic.batches.get(id) as Buffer) as [number])[0])
+    for (const key of KEYS) {
+      const ofKey = back.filter((n) => this.keyOf(n) === key)
+      this.expected.get(key)?.splice(await this.out(key), 0, ...ofKey)
+    }
+    for (const n of back) this.dead.delete(n)
+    await this.#scripts.run(redrive, TOPIC, { group: 'g', untilMs: Number.MAX_SAFE_INTEGER, limit: 1000 })
+  }
+
+  async check(): Promise<void> {
+    expect(violations(await this.snapshot())).to.deep.equal([])
+  }
+}
+
+type Step =
+  | { readonly kind: 'publish'; key: Key; size: number; priority: number; how: 'back' | 'front' }
+  | { readonly kind: 'open'; concurrency: number }
+  | { readonly kind: 'advance'; session: number; want: number; choices: { action: number; size: number }[] }
+  | { readonly kind: 'crash'; session: number }
+  | { readonly kind: 'redrive' }
+
+const kind = <K extends Step['kind']>(name: K) => fc.constant(name)
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: kind('publish'),
+      key: fc.constantFrom(...KEYS),
+      size: fc.integer({ min: 1, max: 5 }),
+      priority: fc.constantFrom(0, 0, 2, -1),
+      how: fc.constantFrom('back' as const, 'back' as const, 'back' as const, 'front' as const),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: kind('open'), concurrency: fc.integer({ min: 1, max: 4 }) }) },
+  {
+    weight: 12,
+    arbitrary: fc.record({
+      kind: kind('advance'),
+      session: fc.nat(3),
+      want: fc.nat(8),
+      choices: fc.array(fc.record({ action: fc.nat(7), size: fc.nat(3) }), { minLength: 3, maxLength: 3 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: kind('crash'), session: fc.nat(3) }) },
+  { weight: 1, arbitrary: fc.record({ kind: kind('redrive') }) },
+)
+
+describe('ordering keys, in scripts used at random', function () {
+  this.timeout(120_000)
+  const place = privateRedis()
+
+  it('keep the order of each key, in one place at a time, and leave nothing behind', async () => {
+    let runs = 0
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 50, size: 'max' }), async (steps) => {
+        const namespace = `${place.namespace}-${++runs}`
+        const topic = new Topic(place, namespace)
+        await topic.begin()
+        const pick = (i: number) => topic.sessions[i % topic.sessions.length]
+        for (const each of steps) {
+          if (each.kind === 'publish') await topic.publish(each.key, each.size, each.priority, each.how)
+          else if (each.kind === 'open') await topic.open(each.concurrency)
+          else if (each.kind === 'redrive') await topic.redrive()
+          else {
+            const session = pick(each.session)
+            if (session === undefined) continue
+            if (each.kind === 'crash') await topic.crash(session)
+            else await topic.advance(session, each.want, each.choices)
+          }
+          await topic.check()
+        }
+        // All of it comes out in the end.
+        for (const session of [...topic.sessions]) await topic.crash(session)
+        await topic.open(1)
+        const [last] = topic.sessions as [Session]
+        for (let idle = 0; idle < 3; ) {
+          await topic.redrive()
+          const all = KEYS.map(() => ({ action: 0, size: 1000 }))
+          idle = (await topic.advance(last, 100, all)) === 0 ? idle + 1 : 0
+          await topic.check()
+        }
+        expect([...topic.expected.values()].flat()).to.deep.equal([])
+        await namespaceIsClean(place.redis, namespace)
+      }),
+      { numRuns: Number(process.env.BUSWAY_MODEL_RUNS ?? 60) },
+    )
+  })
+})
