@@ -3,6 +3,7 @@
 -- A store is a group, or what no group has yet. Included where messages have keys. Needs: call, counts, range, groups.
 
 --@include lib/ready
+--@include lib/leaving
 
 function lib.lineOf(store, key)
   return store.line .. key
