@@ -306,7 +306,7 @@ describe('the scripts', () => {
       await enter('busAAAAA~2', 'h')
       await put([{ value: encodeBatch([1]), delayMs: 60_000 }])
       const scheduled = driven.scripts.key(TOPIC, 'scheduled')
-      for (const member of await place.redis.zrange(scheduled, 0, -1)) await place.redis.zadd(scheduled, 1, member)
+      for (const member of await place.redis.zrange(scheduled, '0', '-1')) await place.redis.zadd(scheduled, 1, member)
       const guards = { fetchGuardCalls: [{ guard: 0, args: [] }], guardKeys: { fetch: [[]], settle: [] } }
       expect(bodies(await go('busAAAAA~1', guards))).to.deep.equal([])
       expect(bodies(await go('busAAAAA~2', {}, 'h@2'))).to.deep.equal([1])
