@@ -1,5 +1,6 @@
 -- What follows a message and not a client, honoured on every end, in every process: `owns`, keys deleted if they still name this message,
--- once every group has ended it; `reportTo`, a message that tells each group's outcome. Kept in the hash `follows`: batch -> its properties.
+-- once every group has ended it; `reportTo`, which tells each group's outcome to a topic, as a message, or to a requester that waits. Kept in the hash
+-- `follows`: batch -> its properties.
 -- Included where a message has them. Needs: call, counts, range, groups, author.
 
 --@include lib/envelope
@@ -47,22 +48,34 @@ function lib.reportBatch(body, key)
   })
 end
 
-function lib.report(to, id, group, outcome, detail)
-  local decoded, target = pcall(cjson.decode, to)
-  if not decoded or type(target) ~= 'table' or type(target.topic) ~= 'string' then return end
+function lib.reportBody(id, group, outcome, detail)
   local body = '{"id":' .. cjson.encode(id)
   if group then body = body .. ',"group":' .. cjson.encode(lib.groupName(group)) end
   body = body .. ',"outcome":"' .. outcome .. '"'
-  if detail and detail.result and detail.result ~= '' then body = body .. ',"result":' .. detail.result end
-  if detail and detail.error and detail.error ~= '' then body = body .. ',"error":' .. detail.error end
-  local key = type(target.key) == 'string' and target.key or nil
-  lib.putInOutbox(target.topic, { v = lib.reportBatch(body .. '}', key) })
+  local result, problem = detail and detail.result or '', detail and detail.error or ''
+  -- Why a result is not told, in its place.
+  if string.byte(result) == 33 then result, problem = '', string.sub(result, 2) end
+  if result ~= '' then body = body .. ',"result":' .. result end
+  if problem ~= '' then body = body .. ',"error":' .. problem end
+  return body .. '}'
+end
+
+function lib.report(batch, to, left, id, group, outcome, detail)
+  local decoded, target = pcall(cjson.decode, to)
+  if not decoded or type(target) ~= 'table' then return end
+  if type(target.requester) == 'string' then
+    --@include lib/reply
+    lib.reply(target, lib.reportBody(id, group, outcome, detail), lib.endedEverywhere(batch, left))
+  elseif type(target.topic) == 'string' then
+    local key = type(target.key) == 'string' and target.key or nil
+    lib.putInOutbox(target.topic, { v = lib.reportBatch(lib.reportBody(id, group, outcome, detail), key) })
+  end
 end
 
 -- `left`: pending pairs once this end is counted. Without an outcome nobody is told: a purged dead letter was reported when it died.
 function lib.honour(batch, props, left, group, outcome, detail)
   local found = lib.properties(props)
   local id = lib.messageId(batch, 1, 0)
-  if outcome and found[REPORT_TO] then lib.report(found[REPORT_TO][1], id, group, outcome, detail) end
+  if outcome and found[REPORT_TO] then lib.report(batch, found[REPORT_TO][1], left, id, group, outcome, detail) end
   if found[OWNS] and lib.endedEverywhere(batch, left) then lib.releaseOwned(found[OWNS], id) end
 end

@@ -152,7 +152,12 @@ export interface SettleGuardCall {
 }
 /** Settles one message. Whole ranges that are done need none: see `acks`. */
 export type Settle = { lease: number; index: number; guardCalls?: readonly SettleGuardCall[] } & (
-  | { outcome: 'done' /** JSON, for `reportTo`. */; result?: string; staged?: readonly StagedPublish[] }
+  | {
+      outcome: 'done'
+      /** JSON, for `reportTo`; or `!` and an error as JSON: why there is none. */
+      result?: string
+      staged?: readonly StagedPublish[]
+    }
   | { outcome: 'retry'; delayMs: number; counted: boolean /** JSON */; error: string }
   | { outcome: 'dead'; reason: string /** JSON */; error: string }
 )

@@ -9,7 +9,7 @@ import { namespaceIsClean, privateRedis } from '../support/private-redis.js'
 import { becameDue, paused, purged, redriven, removed } from './model/commands-administration.js'
 import { advanced, advanceOutOfTurn, closed, expired, LEASE_MS, opened, synced } from './model/commands-consuming.js'
 import { newPublish, publishOutOfTurn, relayed, repeatedPublish } from './model/commands-publishing.js'
-import { OTHER_TOPIC, Real, TOPIC } from './model/real.js'
+import { OTHER_TOPIC, REQUESTER, Real, TOPIC } from './model/real.js'
 import { Model } from './model/state.js'
 import { ScriptDriver } from './script-driver.js'
 
@@ -48,6 +48,7 @@ describe('the scripts, used at random', function () {
         const model = new Model()
         await fc.asyncModelRun(() => ({ model, real }), commands)
         await drain(real, model)
+        await w.redis.del(real.key(`replies:${REQUESTER}`))
         await namespaceIsClean(w.redis, namespace)
         await w.redis.eval(
           "for _, k in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', k) end",

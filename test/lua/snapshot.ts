@@ -77,6 +77,8 @@ export interface TopicSnapshot {
   readonly scheduled: Scored<Sequenced>[]
   /** Batch id -> properties that are honoured when the message ends. */
   readonly follows: Map<string, Buffer>
+  /** Requester -> replies it was not there for. They go by themselves. */
+  readonly replies: Map<string, string[]>
   /** Message id -> member of `scheduled`, of messages that a guard may take back. */
   readonly deferred: Map<string, string>
   readonly producers: Map<string, string>
@@ -190,6 +192,7 @@ function interpret(topic: string, prefix: string, keys: RawKey[]): TopicSnapshot
     lines: new Map(),
     scheduled: [],
     follows: new Map(),
+    replies: new Map(),
     deferred: new Map(),
     producers: new Map(),
     outcomes: new Map(),
@@ -251,6 +254,7 @@ function readTopicKey(topic: TopicSnapshot, name: string, value: Buffer[]): bool
   else if (name === 'batches') into(topic.batches, (raw) => raw)
   else if (name === 'pending') into(topic.pending, Number)
   else if (name === 'follows') into(topic.follows, (raw) => raw)
+  else if (name.startsWith('replies:')) topic.replies.set(name.slice('replies:'.length), value.map(String))
   else if (name === 'deferred') into(topic.deferred, String)
   else if (name === 'removing') into(topic.removing, String)
   else if (name === 'groups') into(topic.generations, String)

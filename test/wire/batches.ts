@@ -11,7 +11,12 @@ export const properties: fc.Arbitrary<BatchProperties> = fc
     key: some(words),
     priority: some(fc.integer().filter((n) => n !== 0)),
     owns: some(fc.array(words, { minLength: 1, maxLength: 3 })),
-    reportTo: some(fc.record({ topic: words, key: words })),
+    reportTo: some(
+      fc.oneof(
+        fc.record({ topic: words, key: words }),
+        fc.record({ requester: words, request: words, untilMs: fc.maxSafeNat() }),
+      ),
+    ),
     id: some(words),
   })
   .map(

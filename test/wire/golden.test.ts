@@ -135,6 +135,18 @@ describe('the wire format, byte for byte', () => {
   })
 })
 
+describe('a property of a message that a requester waits for', () => {
+  it('names the requester, its request, and until when it waits', () => {
+    const reportTo = { requester: 'Xk3_9aQz', request: '7', untilMs: time }
+    const properties = encodeProperties({ source: 'orders', reportTo })
+    const text = '{"requester":"Xk3_9aQz","request":"7","untilMs":1700000000000}'
+    expect(properties.toString('hex')).to.equal(
+      hex('01 0600 6f7264657273', '05 3e00', Buffer.from(text).toString('hex')).toString('hex'),
+    )
+    expect(decodeBatch(encodeBatch(time, properties, [json('null')])).reportTo).to.deep.equal(reportTo)
+  })
+})
+
 describe("a message's id", () => {
   it('is its address, the id of the batch that it was rehomed to, or its own', () => {
     expect(messageId('Xk3_9aQz-128-0', 37)).to.equal('Xk3_9aQz-128-0.37')

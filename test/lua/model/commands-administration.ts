@@ -146,7 +146,7 @@ class Remove extends OfGroup {
     for (let more = true; more; ) {
       more = (await real.run(removeGroup, { group: group.name, limit: this.limit, producer: 'removeAA' })).more
     }
-    model.groups.delete(group.name)
+    model.remove(group)
     expect(await real.redis.keys(real.key(`${group.ref}:*`)), 'keys of a group that was removed').to.deep.equal([])
   }
 }

@@ -195,7 +195,7 @@ class Advance implements Command {
             expectLater(2, () => {
               take([message])
               group.fail(message, 1, 0)
-              group.dead.add(message)
+              group.die(message)
             })
           break
         default: {
@@ -281,7 +281,7 @@ class Advance implements Command {
     for (const message of died) {
       expect([...model.expired], 'only what expired dies of a fetch').to.include(message)
       group.fail(message, 0, 0)
-      group.dead.add(message)
+      group.die(message)
     }
     expect(
       messages.filter((message) => model.expired.has(message)),
@@ -472,7 +472,7 @@ export function recover(group: ModelGroup, reply: Recovered | undefined, self?: 
     for (const message of running) {
       const { crashes } = group.fail(message, 1, session.closing ? 0 : 1)
       if (session.closing) back.push(message)
-      else if (crashes >= session.maxCrashes) group.dead.add(message)
+      else if (crashes >= session.maxCrashes) group.die(message)
       else suspects.push(message)
       if (!session.closing) crashed++
     }

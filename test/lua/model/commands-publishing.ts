@@ -11,7 +11,7 @@ export const HOUR_MS = 3_600_000
 
 interface BatchPlan {
   readonly size: number
-  readonly how: 'back' | 'front' | 'delayed' | 'own'
+  readonly how: 'back' | 'front' | 'delayed' | 'own' | 'asked'
   readonly ownId: number
   readonly priority: number
   readonly isFront: boolean
@@ -40,10 +40,10 @@ class Publish implements Command {
   async run(model: Model, real: Real): Promise<void> {
     const producer = real.producers[this.producer] as Producer
     producer.number++
-    const messages = this.plans.map(({ size, how }) => model.newMessages(how === 'own' ? 1 : size))
+    const messages = this.plans.map(({ size, how }) => model.newMessages(how === 'own' || how === 'asked' ? 1 : size))
     const batches = this.plans.map(
       ({ how, ownId, priority, isFront, expired }, i): BatchToPublish => ({
-        value: real.encode(messages[i] as MessageNumber[], priority, isExpired(expired)),
+        value: real.encode(messages[i] as MessageNumber[], priority, isExpired(expired), how === 'asked'),
         ...(how === 'front' && { front: true }),
         ...(how === 'delayed' && { delayMs: HOUR_MS, front: isFront }),
         ...(how === 'own' && { id: `order-${ownId}` }),
@@ -79,6 +79,7 @@ class Publish implements Command {
         if (plan.priority !== 0) model.priorities.set(message, plan.priority)
         if (isExpired(plan.expired)(index)) model.expired.add(message)
       }
+      if (plan.how === 'asked') model.asked.add(messages[0] as MessageNumber)
       if (plan.how === 'own') model.ownIds.set(`order-${plan.ownId}`, messages[0] as MessageNumber)
       if (plan.how === 'delayed') model.schedule(messages, reply.nowMs + HOUR_MS, plan.isFront)
       else model.accept(messages, plan.how === 'front')
@@ -167,6 +168,7 @@ const plan = fc.record({
     { weight: 1, arbitrary: fc.constant<BatchPlan['how']>('front') },
     { weight: 2, arbitrary: fc.constant<BatchPlan['how']>('delayed') },
     { weight: 2, arbitrary: fc.constant<BatchPlan['how']>('own') },
+    { weight: 2, arbitrary: fc.constant<BatchPlan['how']>('asked') },
   ),
   ownId: fc.nat(3),
   priority: fc.oneof(

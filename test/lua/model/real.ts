@@ -18,6 +18,10 @@ import type { MessageNumber, Model, ModelGroup } from './state.js'
 
 export const TOPIC = 'orders'
 export const OTHER_TOPIC = 'invoices'
+/** Nobody listens to its channel. */
+export const REQUESTER = 'busRRRRR'
+const PRIORITY = 3
+const REPORT_TO = 5
 
 export interface Producer {
   readonly session: string
@@ -92,16 +96,19 @@ export class Real {
     return new Map(Object.entries(fields).map(([number, text]) => [Number(number), parseRange(text)]))
   }
 
+  /** `asked`: by a requester that is not there, and waits for long. */
   encode(
     messages: readonly MessageNumber[],
     priority = 0,
     isExpired: (index: number) => boolean = () => false,
+    asked = false,
   ): Buffer {
     const expires = messages.map((_, i) => (isExpired(i) ? 1 : 0))
-    return encodeBatch(messages, {
-      ...(priority !== 0 && { properties: [[3, String(priority)]] }),
-      ...(expires.some(Boolean) && { expiresAtMs: expires }),
-    })
+    const address = { requester: REQUESTER, request: String(messages[0]), untilMs: Date.now() + 3_600_000 }
+    const properties: [number, string][] = []
+    if (priority !== 0) properties.push([PRIORITY, String(priority)])
+    if (asked) properties.push([REPORT_TO, JSON.stringify(address)])
+    return encodeBatch(messages, { properties, ...(expires.some(Boolean) && { expiresAtMs: expires }) })
   }
 
   /** Everything that must hold after every step. */
@@ -119,6 +126,11 @@ export class Real {
     ).to.have.deep.members(model.scheduled.map(({ message, dueMs }) => [message, dueMs]))
     expect([...topic.generations.keys()].sort(), 'groups').to.deep.equal([...model.groups.keys()].sort())
     for (const group of model.groups.values()) this.#checkGroup(topic, group)
+    const told = (topic.replies.get(REQUESTER) ?? []).map((text) => JSON.parse(text))
+    expect(
+      told.map(({ request, group }) => `${request} ${group}`),
+      'told to the requester',
+    ).to.have.members(model.told)
     const other = await readTopic(this.redis, this.namespace, OTHER_TOPIC)
     expect(violations(other), 'invariants of the other topic').to.deep.equal([])
     const relayed = other.unclaimed.flatMap((range) => decodeBodies(other.batches.get(range.batch) as Buffer))

@@ -53,6 +53,8 @@ export class ModelGroup {
   readonly sessions = new Map<string, ModelSession>()
   /** What may have been run by somebody whose session is gone, or died once: told when it is handed out. */
   readonly again = new Set<MessageNumber>()
+  /** Ends that whoever waits for a message is told: done, died, purged while it waited. */
+  readonly told: MessageNumber[] = []
   /** Everything that this group was ever given, and whether it has ended it. */
   readonly given = new Map<MessageNumber, boolean>()
 
@@ -106,6 +108,13 @@ export class ModelGroup {
     if (this.given.get(message) !== false) throw new Error(`${message} ended twice in ${this.name}`)
     this.given.set(message, true)
     this.failures.delete(message)
+    // Of a dead letter it was told when it died.
+    if (!this.dead.has(message)) this.told.push(message)
+  }
+
+  die(message: MessageNumber): void {
+    this.dead.add(message)
+    this.told.push(message)
   }
 
   fail(message: MessageNumber, attempts: number, crashes: number): ModelFailure {
@@ -141,6 +150,10 @@ export class Model {
   outbox: MessageNumber[] = []
   /** What the other topic has been given. */
   relayed: MessageNumber[] = []
+  /** Messages that a requester waits for. */
+  readonly asked = new Set<MessageNumber>()
+  /** What it was told of by groups that were removed. */
+  readonly toldByRemoved: string[] = []
   /** Own ids that exist, with the message that has each. */
   readonly ownIds = new Map<string, MessageNumber>()
   #messages = 0
@@ -152,6 +165,21 @@ export class Model {
 
   nextOrder(): number {
     return ++this.#order
+  }
+
+  remove(group: ModelGroup): void {
+    for (const message of group.held()) if (!group.dead.has(message)) group.told.push(message)
+    this.toldByRemoved.push(...this.#toldBy(group))
+    this.groups.delete(group.name)
+  }
+
+  /** `<message> <group>`, of every end that a requester is told of. */
+  get told(): string[] {
+    return [...this.toldByRemoved, ...[...this.groups.values()].flatMap((group) => this.#toldBy(group))]
+  }
+
+  #toldBy({ told, name }: ModelGroup): string[] {
+    return told.filter((message) => this.asked.has(message)).map((message) => `${message} ${name}`)
   }
 
   /** Accepts messages as one batch. */

@@ -12,8 +12,23 @@ export interface Outgoing {
   readonly options: Readonly<Record<string, unknown>>
   /** Keys, named as in a guard's `keys`, that are deleted when the message ends if their value is its id; wherever and by whatever it ends. */
   owns?: string[]
-  /** A topic that is told how the message ended, for each group: `Report`. */
-  reportTo?: { topic: string; key?: string }
+  /** Who is told how the message ended, for each group: `Report`. */
+  reportTo?: ReportTopic | ReportRequester
+}
+
+/** A topic that receives reports. */
+export interface ReportTopic {
+  topic: string
+  /** The ordering key of the reports. */
+  key?: string
+}
+
+/** A bus that waits for the report: set by `bus.request`. A plugin that sets another takes the reply away from whoever waits. */
+export interface ReportRequester {
+  readonly requester: string
+  readonly request: string
+  /** Nobody waits any longer. */
+  readonly timeoutMs: number
 }
 
 /** What a topic named by `reportTo` receives as a body, once for each group that ended the message. Its type is `busway.report`. */

@@ -9,7 +9,7 @@ import { type Special, specialOf } from './options.js'
 /** What follows a message to its end. */
 export interface Followers {
   readonly owns: readonly string[] | undefined
-  readonly reportTo: { readonly topic: string; readonly key?: string } | undefined
+  readonly reportTo: Outgoing['reportTo']
 }
 
 /** One shape for every message, so that the hot path stays monomorphic; fields that a message does not use are undefined. */

@@ -6,10 +6,10 @@ import {
   type PublishOutcome,
   type PublishReply,
 } from '@busway/lua'
-import type { Receipt } from '../api/index.js'
+import type { Receipt, ReportRequester, ReportTopic } from '../api/index.js'
 import { BuswayError } from '../errors/busway-error.js'
 import type { RedisFailure } from '../seams.js'
-import { BATCH_BYTES, BATCH_MESSAGES, encodeBatch, encodeProperties } from '../wire/index.js'
+import { BATCH_BYTES, BATCH_MESSAGES, encodeBatch, encodeProperties, type ReportTo } from '../wire/index.js'
 import type { PreparedMessage } from './message.js'
 import type { Unit } from './unit.js'
 
@@ -227,7 +227,7 @@ export function batchOfOne(message: PreparedMessage, packing: Packing, at: numbe
           ...(special?.priority ? { priority: special.priority } : {}),
           ...(special?.id === undefined ? {} : { id: special.id }),
           ...(followers?.owns === undefined ? {} : { owns: followers.owns }),
-          ...(followers?.reportTo === undefined ? {} : { reportTo: followers.reportTo }),
+          ...(followers?.reportTo === undefined ? {} : { reportTo: reportToOf(followers.reportTo, packing, at) }),
         })
   const batch: BatchToPublish = { value: encodeBatch(packing.timeOf(at), properties, [message]) }
   if (special?.id !== undefined) batch.id = special.id
@@ -236,4 +236,11 @@ export function batchOfOne(message: PreparedMessage, packing: Packing, at: numbe
   if (special?.front) batch.front = true
   if (expires(message)) batch.expiresRelative = true
   return batch
+}
+
+/** A requester's patience begins when the message was handed over. */
+function reportToOf(to: ReportTopic | ReportRequester, packing: Packing, at: number): ReportTo {
+  if (!('requester' in to)) return to
+  const { requester, request, timeoutMs } = to
+  return { requester, request, untilMs: Math.ceil(packing.timeOf(at) + timeoutMs) }
 }

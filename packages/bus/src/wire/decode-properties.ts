@@ -1,5 +1,5 @@
 import { BuswayError } from '../errors/busway-error.js'
-import { FIRST_OPTIONAL_PROPERTY, Property } from './format.js'
+import { FIRST_OPTIONAL_PROPERTY, Property, type ReportTo } from './format.js'
 import { undecodable } from './read.js'
 
 /** What is said once for all messages of a batch. */
@@ -8,7 +8,7 @@ export interface DecodedProperties {
   key: string | undefined
   priority: number
   owns: readonly string[]
-  reportTo: { topic: string; key?: string } | undefined
+  reportTo: ReportTo | undefined
   id: string | undefined
 }
 
@@ -18,7 +18,7 @@ export function decodeProperties(bytes: Buffer, from: number, to: number): Decod
   let key: string | undefined
   let priority = 0
   let owns: string[] | undefined
-  let reportTo: { topic: string; key?: string } | undefined
+  let reportTo: ReportTo | undefined
   let id: string | undefined
   let before = 0
   for (let at = from; at < to; ) {
@@ -52,18 +52,19 @@ function decodePriority(text: string): number {
   return priority
 }
 
-function decodeReportTo(text: string): { topic: string; key?: string } {
+function decodeReportTo(text: string): ReportTo {
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch (cause) {
     throw new BuswayError('UNDECODABLE', 'The envelope cannot be decoded: reportTo is not JSON', { cause })
   }
-  const { topic, key } = (typeof value === 'object' && value !== null ? value : {}) as {
-    topic?: unknown
-    key?: unknown
-  }
+  const { topic, key, requester, request, untilMs } = (
+    typeof value === 'object' && value !== null ? value : {}
+  ) as Record<string, unknown>
+  if (typeof requester === 'string' && typeof request === 'string' && typeof untilMs === 'number')
+    return { requester, request, untilMs }
   if (typeof topic !== 'string' || (key !== undefined && typeof key !== 'string'))
-    throw undecodable('reportTo names no topic')
+    throw undecodable('reportTo names neither a topic nor a requester')
   return key === undefined ? { topic } : { topic, key }
 }

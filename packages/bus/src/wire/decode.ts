@@ -2,7 +2,7 @@
 import { BuswayError } from '../errors/busway-error.js'
 import { type DecodedExtra, decodeExtra, noExtra } from './decode-extras.js'
 import { type DecodedProperties, decodeProperties } from './decode-properties.js'
-import { EXPIRES, EXTRAS, HEADER_BYTES, JSON_TYPE, SEPARATOR, VERSION } from './format.js'
+import { EXPIRES, EXTRAS, HEADER_BYTES, JSON_TYPE, type ReportTo, SEPARATOR, VERSION } from './format.js'
 import { read32, undecodable } from './read.js'
 
 /** A decoded batch, or a slice of one. Bodies and extras are read when asked for. */
@@ -14,7 +14,7 @@ export class Envelope {
   readonly key: string | undefined
   readonly priority: number
   readonly owns: readonly string[]
-  readonly reportTo: { readonly topic: string; readonly key?: string } | undefined
+  readonly reportTo: ReportTo | undefined
   /** The message's own id. */
   readonly id: string | undefined
 

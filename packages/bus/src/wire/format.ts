@@ -18,13 +18,18 @@ export const Property = { source: 1, key: 2, priority: 3, owns: 4, reportTo: 5, 
 export const FIRST_OPTIONAL_PROPERTY = 128
 export const Extra = { type: 1, contentType: 2, header: 3 } as const
 
+/** A topic, or a requester that waits until a moment by Redis' clock. */
+export type ReportTo =
+  | { readonly topic: string; readonly key?: string }
+  | { readonly requester: string; readonly request: string; readonly untilMs: number }
+
 /** What is said once for all messages of a batch. */
 export interface BatchProperties {
   source: string
   key?: string
   priority?: number
   owns?: readonly string[]
-  reportTo?: { topic: string; key?: string }
+  reportTo?: ReportTo
   /** The message's own id. */
   id?: string
 }
