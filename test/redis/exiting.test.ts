@@ -42,6 +42,15 @@ describe('a program', function () {
     expect(output).to.include('REDIS_UNAVAILABLE')
   })
 
+  it('that only asks exits by itself, without close, once it is answered or nobody answers in time', async () => {
+    w.bus().consume('orders.price', ({ body }) => `price of ${body}`)
+    const { code, output } = await run(`${bus()}
+      console.log(await bus.request('orders.price', 7))
+      await bus.request('nobody', 1, { timeout: 50 }).catch(({ code }) => console.log(code))`)
+    expect(code).to.equal(0)
+    expect(output).to.equal('price of 7\nREQUEST_TIMEOUT\n')
+  })
+
   it('that consumes runs until it closes', async () => {
     const { code, output } = await run(`${bus()}
       bus.consume('orders.paid', async () => { console.log('got it'); setTimeout(() => bus.close(), 500) })

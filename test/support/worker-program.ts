@@ -47,7 +47,9 @@ const subscription = bus.consume(
       if (holds(body)) await released.opened
       else if (setup.workMs) await new Promise((resolve) => setTimeout(resolve, setup.workMs))
       if (setup.behaviour === 'stage') await context.publish(setup.outputTopic as string, body)
+      const result = await resultOf(body)
       report({ event: 'ended', id })
+      return result
     } catch (error) {
       report({ event: 'ended', id, error: codeOf(error) })
       throw error
@@ -66,7 +68,15 @@ process.on('message', async (command: Command) => {
   }
 })
 
+function resultOf(body: unknown): unknown {
+  if (setup.behaviour === 'forward') return bus.request(setup.outputTopic as string, body)
+  if (setup.behaviour !== 'answer') return undefined
+  if ((body as { fail?: boolean }).fail) throw new RangeError('no such fare')
+  return { body, by: process.pid }
+}
+
 function holds(body: unknown): boolean {
+  if (setup.behaviour === 'answer') return (body as { hold?: boolean }).hold === true
   return (setup.behaviour === 'hold' || setup.behaviour === 'stage') && (body as { hold?: boolean }).hold !== false
 }
 

@@ -10,6 +10,10 @@ export type Behaviour =
   | 'stage'
   /** Kills its own process if the body says `poison: true`, else settles after `workMs`. */
   | 'poison'
+  /** Returns the body and its process' id; waits for `release` first if the body says `hold: true`, throws a RangeError if it says `fail: true`. */
+  | 'answer'
+  /** Requests `outputTopic` with the message's body and returns the reply. */
+  | 'forward'
 
 export interface WorkerSetup {
   readonly redis: string

@@ -33,6 +33,7 @@ import { reach } from './redis/reach.js'
 import { Runner } from './redis/runner.js'
 import { WakeSubscriber } from './redis/wakes.js'
 import { createRelayer } from './relay/relayer.js'
+import { Requester } from './request/requester.js'
 import type { AnyHandler, ConsumeDependencies, OwnedSubscription } from './seams.js'
 import { Catalog } from './topics/index.js'
 import { durationMs } from './validate/durations.js'
@@ -52,6 +53,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
   readonly #runner: Runner
   readonly #wakes: WakeSubscriber
   readonly #publisher: BusPublisher
+  readonly #requester: Requester
   readonly #dependencies: ConsumeDependencies
   readonly #outages: OutageLog
   readonly #subscriptions = new Set<OwnedSubscription>()
@@ -112,6 +114,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
       log,
       report,
     }
+    this.#requester = new Requester({ ...parts, catalog: this.#catalog })
     const relayer = createRelayer(parts)
     this.#dependencies = { ...parts, relayer, pipeline: () => this.#plugins.pipeline() }
     for (const plugin of settings.plugins) this.use(plugin)
@@ -151,13 +154,8 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     return this.#whenLive(() => this.#publisher.publishBatch(topic, entries, options))
   }
 
-  request(): Promise<never> {
-    return Promise.reject(
-      new BuswayError(
-        'INVALID_OPTIONS',
-        'request() is not available yet. Publish, and let the handler publish its answer.',
-      ),
-    )
+  request(topic: string, body: unknown, options: object = {}): Promise<unknown> {
+    return this.#whenLive(() => this.#requester.request(topic, body, options))
   }
 
   consume(topic: string, handler: unknown, options: object = {}): Subscription {
@@ -306,7 +304,8 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
       [...this.#subscriptions].map((subscription) => subscription.close({ timeout: left() })),
     )
     await within(left(), this.#plugins.stop())
-    // Handlers and plugins may have published until here.
+    // Handlers and plugins may have published and asked until here.
+    this.#requester.close(closedError())
     this.#isPublishing = false
     this.#isLive = false
     this.#state = 'closing'

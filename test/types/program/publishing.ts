@@ -1,4 +1,4 @@
-import { createBus, type Receipt, type } from '@busway/bus'
+import { createBus, type Receipt, type Report, RequestError, type } from '@busway/bus'
 import { dedupe, flow, ratelimit, schedule, tracing } from './plugins.js'
 import { topics } from './topics.js'
 
@@ -78,6 +78,15 @@ export const spoken: number = await bus.request('fares.spoken', 'Oslo to Paris')
 export const notSpoken: string = await bus.request('fares.spoken', 'Oslo to Paris')
 // @ts-expect-error a topic without a reply answers something unknown
 export const unknown: { ok: boolean } = await bus.request('orders.paid', paid)
+// @ts-expect-error a timeout is a duration
+await bus.request('fares.spoken', 'Oslo to Paris', { timeout: 'soon' })
+// @ts-expect-error a publish waits for no reply
+await bus.publish('fares.spoken', 'Oslo to Paris', { timeout: '2s' })
+await bus.request('fares.spoken', 'Oslo to Paris', { key: 'k' }).catch((error: unknown) => {
+  if (!(error instanceof RequestError)) return
+  error.handlerError?.code satisfies string | undefined
+  error.outcome satisfies Report['outcome']
+})
 
 // @ts-expect-error a bus has a service
 createBus({ topics })

@@ -90,7 +90,15 @@ export interface BusCore<T extends object, P extends string> extends AsyncDispos
     entries: readonly PublishEntry<T[K], T, P>[],
     options?: { signal?: AbortSignal },
   ): Promise<Receipt[]>
-  /** Publishes and waits for what a handler returns. Rejects with the handler's error or `REQUEST_TIMEOUT`. Default timeout: `10s`. */
+  /**
+   * Publishes and waits for what a handler returns: `undefined` if nothing. Of several groups the first to return something answers; what fails is retried
+   * by its group's policy first. After the timeout (default: `10s`) it
+   * is not begun any more, unless `expiresIn` says otherwise. `signal` ends the waiting, with its reason.
+   * Rejects as `publish` does, and with `REQUEST_TIMEOUT`, or a `RequestError` (`REQUEST_FAILED`) that carries what the handler threw in the end.
+   *
+   * @example
+   * const { price } = await bus.request('fares.quote', { from: 'OSL' }, { timeout: '2s' })
+   */
   request<K extends TopicName<T>>(
     topic: K,
     body: T[K],

@@ -7,7 +7,7 @@ import { judge, type RetrySettings } from './retry-policy.js'
 import type { Run, RunSubject } from './run.js'
 import type { Ended } from './settler.js'
 
-/** A result for `reportTo` is part of a settle, which must stay small. */
+/** Bytes. A result for `reportTo` is part of a settle, which must stay small. */
 const RESULT_LIMIT = 256 * 1024
 
 export class Verdicts {
@@ -143,18 +143,20 @@ export class Verdicts {
     return calls.length === 0 ? undefined : calls
   }
 
+  /** For whoever is told of the end; or `!` and why the result can't be told: the message has run, and must not run again for that. */
   #resultJson(run: Run, result: unknown): string | undefined {
     if (result === undefined) return undefined
+    let why: string
     try {
       const json = JSON.stringify(result) as string | undefined
-      if (json === undefined || json.length <= RESULT_LIMIT) return json
-      run.log.warn(
-        { characters: json.length },
-        `The result is longer than ${RESULT_LIMIT} and is left out of the report`,
-      )
+      if (json === undefined) return undefined
+      const bytes = Buffer.byteLength(json)
+      if (bytes <= RESULT_LIMIT) return json
+      why = `The handler's result has ${bytes} bytes, ${RESULT_LIMIT} can be told`
     } catch (error) {
-      run.log.warn({ error: String(error) }, 'The result cannot be written as JSON and is left out of the report')
+      why = `The handler's result cannot be written as JSON: ${error}`
     }
-    return undefined
+    run.log.warn(why)
+    return `!${JSON.stringify({ name: 'BuswayError', message: why })}`
   }
 }

@@ -42,6 +42,8 @@ export const codes = {
   LEASE_LOST: 'Nothing to undo in Redis. Raise `lease`, or keep the event loop free (the sandbox plugin).',
   /** No reply came in time. The request may still be handled. */
   REQUEST_TIMEOUT: 'Raise the timeout, or see whether the topic has a consumer.',
+  /** The request ended without a reply (see `RequestError`), or with one that does not fit the topic's schema (`details.issues`). */
+  REQUEST_FAILED: 'See the message: what the handler threw in its last attempt, or why there is no reply.',
   /** A handler ran longer than its `timeout`. */
   HANDLER_TIMEOUT: 'Pass ctx.signal on to what the handler waits for, or raise `timeout`.',
   /** The bus is closing or closed. Nothing was sent. */

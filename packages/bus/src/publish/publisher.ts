@@ -3,7 +3,15 @@
  * on a bus without plugins takes the short way.
  */
 import { declare, type StagedPublish } from '@busway/lua'
-import type { BusEvents, Logger, Outgoing, PublishBatch, Receipt, StandardSchemaV1 } from '../api/index.js'
+import type {
+  BusEvents,
+  Logger,
+  Outgoing,
+  PublishBatch,
+  Receipt,
+  ReportRequester,
+  StandardSchemaV1,
+} from '../api/index.js'
 import { BuswayError } from '../errors/busway-error.js'
 import type { Runner } from '../redis/runner.js'
 import type { Pipeline, Publisher } from '../seams.js'
@@ -51,11 +59,11 @@ export class BusPublisher implements Publisher {
     this.#settings = settings
   }
 
-  /** Throws or rejects as `bus.publish` does. */
-  publishOne(topic: string, body: unknown, options: object | undefined): Promise<Receipt> {
+  /** Throws or rejects as `bus.publish` does. `requester`: is told how the message ends. */
+  publishOne(topic: string, body: unknown, options: object | undefined, requester?: ReportRequester): Promise<Receipt> {
     const { schema, producer } = this.#outlet(topic)
     const pipeline = this.#settings.pipeline()
-    if (options === undefined && schema === undefined && isBare(pipeline)) {
+    if (options === undefined && schema === undefined && requester === undefined && isBare(pipeline)) {
       return producer.enqueue([preparePlain(topic, body, this.#settings.maxPayload)], undefined).then(first)
     }
     checkOptionsObject('publish', options)
@@ -63,7 +71,8 @@ export class BusPublisher implements Publisher {
       topic,
       [{ ...options, body }],
       (options as { signal?: AbortSignal } | undefined)?.signal,
-      'publish',
+      requester === undefined ? 'publish' : 'request',
+      requester,
     ).then(first)
   }
 
@@ -101,6 +110,7 @@ export class BusPublisher implements Publisher {
     entries: readonly { body: unknown }[],
     signal: AbortSignal | undefined,
     where: string,
+    requester?: ReportRequester,
   ): Promise<Receipt[]> {
     const pipeline = this.#settings.pipeline()
     const { schema } = this.#outlet(topic)
@@ -112,7 +122,7 @@ export class BusPublisher implements Publisher {
       bodies.push(schema === undefined ? body : validateBody(topic, schema, body))
     }
     const run = (values: readonly unknown[]): Promise<Receipt[]> => {
-      const messages = values.map((body, i) => outgoing(body, optionsOf[i] as object))
+      const messages = values.map((body, i) => outgoing(body, optionsOf[i] as object, requester))
       return this.#run({ topic, messages, via: 'publish' }, signal)
     }
     return schema !== undefined && bodies.some((body) => body instanceof Promise)
@@ -265,9 +275,13 @@ export class BusPublisher implements Publisher {
 const isBare = (pipeline: Pipeline): boolean =>
   pipeline.publish === undefined && pipeline.guards.publish.length === 0 && !pipeline.listens('published')
 
-const outgoing = (body: unknown, options: object): Outgoing => ({
-  body,
-  contentType: body instanceof Uint8Array ? BYTES_TYPE : JSON_TYPE,
-  headers: { ...(options as { headers?: Record<string, string> }).headers },
-  options: options as Record<string, unknown>,
-})
+function outgoing(body: unknown, options: object, requester?: ReportRequester): Outgoing {
+  const message: Outgoing = {
+    body,
+    contentType: body instanceof Uint8Array ? BYTES_TYPE : JSON_TYPE,
+    headers: { ...(options as { headers?: Record<string, string> }).headers },
+    options: options as Record<string, unknown>,
+  }
+  if (requester !== undefined) message.reportTo = requester
+  return message
+}

@@ -1,4 +1,4 @@
-/** The subscribed connection: wake-ups for this bus' sessions. Connected with the first subscription. */
+/** The subscribed connection: wake-ups for this bus' sessions and replies to its requests. Connected with the first subscription. */
 import type { BuswayError } from '../errors/busway-error.js'
 import type { Wakes } from '../seams.js'
 import { randomId } from '../wire/ids.js'
@@ -18,6 +18,8 @@ type Listener = (payload: string) => void
 
 interface Channel {
   readonly listeners: Set<Listener>
+  /** What subscribes keeps the program running; who waits for replies has a timer of its own for that. */
+  readonly holds: boolean
   /** Settles with Redis' confirmation, on whatever link. */
   confirmed: Promise<unknown>
   /** That is subscribed to it. */
@@ -51,14 +53,21 @@ export class WakeSubscriber implements Wakes {
     })
   }
 
-  async subscribe(topic: string, listener: Listener): Promise<() => void> {
-    const name = `${this.#settings.namespace}:{${topic}}:wake:${this.busId}`
+  subscribe(topic: string, listener: Listener): Promise<() => void> {
+    return this.#join(`${this.#settings.namespace}:{${topic}}:wake:${this.busId}`, listener, true)
+  }
+
+  /** As `subscribe`, for the replies to this bus' requests on that topic. */
+  subscribeReplies(topic: string, listener: Listener): Promise<() => void> {
+    return this.#join(`${this.#settings.namespace}:{${topic}}:reply:${this.busId}`, listener, false)
+  }
+
+  async #join(name: string, listener: Listener, holds: boolean): Promise<() => void> {
     let channel = this.#channels.get(name)
     if (channel === undefined) {
-      channel = { listeners: new Set(), confirmed: Promise.resolve() }
+      channel = { listeners: new Set(), holds, confirmed: Promise.resolve() }
       this.#channels.set(name, channel)
-      // What subscribes keeps the program running.
-      this.#connection.hold()
+      if (holds) this.#connection.hold()
       channel.confirmed = this.#confirm(name, channel)
       channel.confirmed.catch(() => undefined)
     }
@@ -105,7 +114,7 @@ export class WakeSubscriber implements Wakes {
       return
     this.#channels.delete(name)
     this.#connection.link?.unsubscribe([name]).catch(() => undefined)
-    this.#connection.release()
+    if (channel.holds) this.#connection.release()
   }
 
   async #prepare(link: Link): Promise<void> {

@@ -1,3 +1,3 @@
 export { Catalog } from './catalog.js'
 export { defineTopics, isChecking, topicTypes, type } from './define.js'
-export { validateBody } from './validate-body.js'
+export { validateBody, validateReply } from './validate-body.js'
