@@ -1,5 +1,5 @@
 /** Requests of a session that are under way, and what may be concluded from how they ended. */
-import type { AdvanceReply } from '@busway/lua'
+import type { AdvanceReply, SyncReply } from '@busway/lua'
 import type { RedisFailure } from '../seams.js'
 import type { Shipment } from './settler.js'
 
@@ -22,17 +22,50 @@ export const isTransportFailure = (failure: RedisFailure | undefined): boolean =
   failure?.kind === 'unknown' || failure?.kind === 'unsent'
 
 /** Redis says that the session is not alive. */
-export const saysLost = ({ answer }: InFlight): boolean =>
+const saysLost = ({ answer }: InFlight): boolean =>
   answer !== undefined && 'ok' in answer && answer.ok.status === 'lost'
 
 /**
  * The refusal, if every request was refused before the first write, or came after one that was: Redis runs no number but the next, so those
  * answered `resync`.
  */
-export function refusedWhole(requests: readonly InFlight[]): RedisFailure | undefined {
+function refusedWhole(requests: readonly InFlight[]): RedisFailure | undefined {
   const first = requests[0]?.answer
   if (first === undefined || 'ok' in first || first.failure.kind !== 'refused') return undefined
   const notApplied = ({ answer }: InFlight): boolean =>
     answer !== undefined && ('ok' in answer ? answer.ok.status === 'resync' : answer.failure.kind === 'refused')
   return requests.every(notApplied) ? first.failure : undefined
+}
+
+/** What the answers prove, when the first is not `ok`. */
+export type ProvedByAnswers = { kind: 'lost' } | { kind: 'refused'; failure: RedisFailure } | { kind: 'nothing' }
+
+export function provedByAnswers(stopped: readonly InFlight[]): ProvedByAnswers {
+  if (stopped.some(saysLost)) return { kind: 'lost' }
+  const failure = refusedWhole(stopped)
+  return failure === undefined ? { kind: 'nothing' } : { kind: 'refused', failure }
+}
+
+/** What a sync proves of those that stopped before it. */
+export type ProvedBySync =
+  | { kind: 'lost' }
+  /** Redis forgot what it had confirmed, or knows what was never sent. */
+  | { kind: 'rolled back' }
+  | {
+      kind: 'applied'
+      reply: Exclude<SyncReply, { status: 'lost' }>
+      applied: readonly InFlight[]
+      notApplied: readonly InFlight[]
+    }
+
+export function provedBySync(reply: SyncReply, stopped: readonly InFlight[], confirmed: number): ProvedBySync {
+  if (reply.status === 'lost') return { kind: 'lost' }
+  const sent = stopped.at(-1)?.number ?? confirmed
+  if (reply.applied < confirmed || reply.applied > sent) return { kind: 'rolled back' }
+  return {
+    kind: 'applied',
+    reply,
+    applied: stopped.filter(({ number }) => number <= reply.applied),
+    notApplied: stopped.filter(({ number }) => number > reply.applied),
+  }
 }
