@@ -78,7 +78,11 @@ export class Healing {
    * fences off all requests before it.
    */
   async synchronize(stopped: readonly InFlight[]): Promise<SyncReply | undefined> {
-    if (this.#mustPause(stopped)) await this.#patience.pause(this.#abort.signal)
+    const failures = stopped.map(({ answer }) => failureOf(answer))
+    this.#reportFailed(failures)
+    // A connection that went is waited for anyway; what else comes again at once must not keep Redis busy.
+    const comesAgain = this.#inRow++ > 0 && !failures.some(isTransportFailure)
+    if (comesAgain) await this.#patience.pause(this.#abort.signal)
     const { runner, topic, id, log } = this.#parts
     for (;;) {
       try {
@@ -103,17 +107,14 @@ export class Healing {
     }
   }
 
-  #mustPause(stopped: readonly InFlight[]): boolean {
-    const failures = stopped.map(({ answer }) => failureOf(answer))
+  /** Redis ran a request and it raised: it will hardly do better at the next try, so somebody has to know. */
+  #reportFailed(failures: readonly (RedisFailure | undefined)[]): void {
     const failed = failures.find((each) => each?.kind === 'failed')
-    if (failed !== undefined) {
-      this.#parts.log.error(
-        { error: failed.message, session: this.#parts.id },
-        'Redis failed to settle and fetch for this consumer; it goes on trying',
-      )
-    }
-    // A connection that went is waited for anyway; what else comes again at once must not keep Redis busy.
-    return this.#inRow++ > 0 && !failures.some(isTransportFailure)
+    if (failed === undefined) return
+    this.#parts.log.error(
+      { error: failed.message, session: this.#parts.id },
+      'Redis failed to settle and fetch for this consumer; it goes on trying',
+    )
   }
 
   #isOver(): boolean {
