@@ -54,17 +54,22 @@ function processing(handler: AnyHandler, options: object) {
 describe('a processor', () => {
   it('runs at most concurrency handlers at once', async () => {
     const gate = new Gate()
+    const started = new Received<number>()
     let most = 0
     let now = 0
     const { processor, receive, progressed } = processing(
       async () => {
         most = Math.max(most, ++now)
+        started.add(most)
         await gate.opened
         now--
       },
       { concurrency: 3 },
     )
     receive({ count: 5 })
+    // On a busy machine not all in one turn of the event loop.
+    await started.count(3)
+    processor.start()
     expect([processor.running, most]).to.deep.equal([3, 3])
     gate.open()
     await progressed.count(5)
