@@ -1,4 +1,5 @@
 -- Consumer groups. A group's keys carry its generation, so a removed group never mixes with its successor.
+-- The hash `groups` holds the topic's settings as well, under names that begin with a colon, as no group's does: who reads the one has the other.
 
 local met = {}
 
@@ -15,15 +16,26 @@ function lib.groupName(group)
   return string.match(group.ref, '^(.*)@')
 end
 
-local everyGroup
+local everyGroup, topicSettings
+
+local function readGroups()
+  everyGroup, topicSettings = {}, {}
+  local pairs_ = call('HGETALL', P .. 'groups')
+  for i = 1, #pairs_, 2 do
+    local name, value = pairs_[i], pairs_[i + 1]
+    if string.byte(name) == 58 then topicSettings[string.sub(name, 2)] = value else everyGroup[#everyGroup + 1] = lib.groupOf(name .. '@' .. value) end
+  end
+end
 
 function lib.allGroups()
-  if not everyGroup then
-    everyGroup = {}
-    local pairs_ = call('HGETALL', P .. 'groups')
-    for i = 1, #pairs_, 2 do everyGroup[#everyGroup + 1] = lib.groupOf(pairs_[i] .. '@' .. pairs_[i + 1]) end
-  end
+  if not everyGroup then readGroups() end
   return everyGroup
+end
+
+-- Name -> value of what is set for the topic, as text.
+function lib.settings()
+  if not topicSettings then readGroups() end
+  return topicSettings
 end
 
 -- nil if there is none of this name.

@@ -21,7 +21,7 @@ end
 function lib.makeGroup(name)
   local group = lib.findGroup(name)
   if group then return group end
-  local first = call('HLEN', P .. 'groups') == 0
+  local first = #lib.allGroups() == 0
   local generation = call('HINCRBY', P .. 'meta', 'generation', 1)
   call('HSET', P .. 'groups', name, generation)
   group = lib.groupOf(name .. '@' .. generation)

@@ -1,11 +1,12 @@
--- Registers a producer session with number 0 and makes `meta` and declared groups.
+-- Registers a producer session with number 0, makes `meta` and declared groups, and keeps the topic's settings.
 --
 -- KEYS  meta, never
--- ARGV  1 session or ''  2.. groups
+-- ARGV  1 session or ''  2 settings (`<name>=<value>;...`; without a value it is unset)  3.. groups
 -- Returns now
--- Keeps  a session that is known keeps its number; a group that exists stays as it is. So it may be repeated at any time.
+-- Keeps  a session that is known keeps its number; a group that exists stays as it is, a setting that is not named as well. So it may be repeated
+--       at any time.
 -- Died or reply lost right after: the client sends it again.
--- Cost  3 commands, and 1 per group that exists, 4 per new one.
+-- Cost  3 commands, and 1 per group that exists, 4 per new one, 1 per setting.
 
 --@include lib/call
 --@include lib/time
@@ -14,7 +15,10 @@
 --@include lib/make-group
 
 call('HSETNX', P .. 'meta', 'seq', 0)
-for i = 2, #ARGV do lib.makeGroup(ARGV[i]) end
+for name, value in string.gmatch(ARGV[2], '(%w+)=([^;]*);') do
+  if value == '' then call('HDEL', P .. 'groups', ':' .. name) else call('HSET', P .. 'groups', ':' .. name, value) end
+end
+for i = 3, #ARGV do lib.makeGroup(ARGV[i]) end
 lib.writeCounts()
 if ARGV[1] ~= '' then call('SET', P .. 'p:' .. ARGV[1], 0, 'EX', 86400, 'NX') end
 return now

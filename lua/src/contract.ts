@@ -35,12 +35,16 @@ export type ScriptName =
 /** `<group>@<generation>`, as `open` and `declare` answer it. */
 export type GroupRef = string & { readonly '~group'?: never }
 
-// ---- declare: registers a producer session with number 0, makes `meta` and the declared groups. Repeatable.
+// ---- declare: registers a producer session with number 0, makes `meta` and the declared groups, keeps settings. Repeatable.
 
 export interface DeclareRequest {
   session?: string
   groups?: readonly string[]
+  /** Of the topic, for whoever publishes or consumes. `''` unsets one; what is not named stays as it is. */
+  settings?: TopicSettings
 }
+/** What the scripts go by, as text: names are letters and digits, values have no `;`. */
+export type TopicSettings = Readonly<Record<string, string | number>>
 export interface DeclareReply {
   nowMs: number
 }

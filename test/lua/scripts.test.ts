@@ -3,6 +3,7 @@ import {
   advance,
   compose,
   deadLetters,
+  declare,
   type GuardLua,
   type GuardStage,
   outboxRead,
@@ -54,6 +55,23 @@ describe('the scripts', () => {
       const guarded = compose({ redisVersion: '7.0.0', guards: { fetch: [{ name: 'g', keys: [], lua: 'return {}' }] } })
       expect(guarded.get('advance').sha).to.not.equal(plain.get('advance').sha)
       expect(guarded.get('publish').sha).to.equal(plain.get('publish').sha)
+    })
+  })
+
+  describe('a topic with settings', () => {
+    it('keeps them until they are unset, and they are no groups', async () => {
+      const { scripts } = driven
+      const topic = () => readTopic(place.redis, place.namespace, TOPIC)
+      await scripts.run(declare, TOPIC, { settings: { retainMs: 1000, policy: 'wait' } })
+      await scripts.run(declare, TOPIC, { settings: { policy: '' } })
+      expect([...(await topic()).settings]).to.deep.equal([['retainMs', '1000']])
+      await put([{ value: encodeBatch(['a']) }])
+      expect((await topic()).unclaimed).to.have.length(1)
+      await enter('busAAAAA~1')
+      expect([...(await topic()).generations.keys()]).to.deep.equal(['g'])
+      expect((await topic()).unclaimed).to.deep.equal([])
+      const { ranges } = await go('busAAAAA~1')
+      await go('busAAAAA~1', { acks: ranges.map(({ lease }) => ({ lease })) })
     })
   })
 

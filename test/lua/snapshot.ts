@@ -66,6 +66,8 @@ export interface TopicSnapshot {
   readonly large: Set<string>
   readonly pending: Map<string, number>
   readonly generations: Map<string, string>
+  /** Name -> value of what is set for the topic. */
+  readonly settings: Map<string, string>
   /** Groups whose removal is under way, with their generation's name. */
   readonly removing: Map<string, string>
   readonly unclaimed: Range[]
@@ -184,6 +186,7 @@ function interpret(topic: string, prefix: string, keys: RawKey[]): TopicSnapshot
     large: new Set(),
     pending: new Map(),
     generations: new Map(),
+    settings: new Map(),
     removing: new Map(),
     unclaimed: [],
     unclaimedPriority: [],
@@ -257,7 +260,11 @@ function readTopicKey(topic: TopicSnapshot, name: string, value: Buffer[]): bool
   else if (name.startsWith('replies:')) topic.replies.set(name.slice('replies:'.length), value.map(String))
   else if (name === 'deferred') into(topic.deferred, String)
   else if (name === 'removing') into(topic.removing, String)
-  else if (name === 'groups') into(topic.generations, String)
+  else if (name === 'groups')
+    for (const [field, raw] of pairs(value)) {
+      if (field.toString().startsWith(':')) topic.settings.set(field.toString().slice(1), String(raw))
+      else topic.generations.set(field.toString(), String(raw))
+    }
   else if (name === 'unclaimed') topic.unclaimed.push(...value.map((raw) => parseRange(String(raw))))
   else if (name === 'unclaimed:keys') into(topic.unclaimedKeys, Number)
   else if (name === 'unclaimed:lines') for (const raw of value) topic.unclaimedLines.add(String(raw))
