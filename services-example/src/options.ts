@@ -1,6 +1,9 @@
 import { parseArgs } from 'node:util'
-import { type Group, groups } from './accounting/evidence.js'
 import { MOST_FLIGHTS } from './flights/vega-flights.js'
+
+/** Services of which a process can be killed: others take its place. */
+const victims = ['ledger', 'delays', 'alerts'] as const
+export type Victim = (typeof victims)[number]
 
 /** What a run is asked to do. */
 export interface Options {
@@ -10,7 +13,7 @@ export interface Options {
   /** Over what time the feed spreads the flights; 0 is as fast as it can. */
   feedMs: number
   /** Of these services a process is killed, one after the other, while flights depart. */
-  kill: Group[]
+  kill: Victim[]
 }
 
 export const USAGE = `Usage: npm start -- [options]
@@ -31,7 +34,7 @@ export function parseOptions(args: string[]): Options | 'help' {
     flights: flightsIn(flights),
     seed: numberIn('--seed', seed),
     feedMs: numberIn('--seconds', seconds) * 1000,
-    kill: kill === 'none' ? [] : kill.split(',').map(groupIn),
+    kill: kill === 'none' ? [] : kill.split(',').map(victimIn),
   }
 }
 
@@ -64,8 +67,8 @@ function numberIn(option: string, text: string): number {
   throw new UsageError(`${option} is ${text}, and must be a number, 0 or more.`)
 }
 
-function groupIn(text: string): Group {
-  const group = groups.find((name) => name === text)
-  if (group) return group
-  throw new UsageError(`--kill names ${text}, and must be a list of ${groups.join(', ')}, or none.`)
+function victimIn(text: string): Victim {
+  const victim = victims.find((name) => name === text)
+  if (victim) return victim
+  throw new UsageError(`--kill names ${text}, and must be a list of ${victims.join(', ')}, or none.`)
 }

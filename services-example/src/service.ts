@@ -26,12 +26,12 @@ export const LEASE = '3s'
 /** Consumes until this process is told to stop, then lets what runs come to its end. */
 export async function consumeUntilStopped(
   service: string,
-  consume: (bus: AppBus, file: JournalFile) => Subscription,
+  consume: (bus: AppBus, file: JournalFile) => readonly Subscription[],
 ): Promise<void> {
   const stop = toldToStop()
   const file = openJournal()
   await using bus = connect(service, file)
-  await consume(bus, file).ready
+  await Promise.all(consume(bus, file).map(({ ready }) => ready))
   tell({ kind: 'ready' })
   await stop
 }

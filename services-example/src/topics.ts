@@ -23,7 +23,22 @@ export interface AirportDelayed {
   meanDelay: number
 }
 
+/** A notice that has been up for long enough. */
+export interface NoticeEnded {
+  airport: string
+  flight: number
+}
+
+/** An airport as people know it. */
+export interface Airport {
+  name: string
+  city: string
+  state: string
+}
+
 export const topics = defineTopics({
   'flights.departed': { body: type<Flight>(), groups: ['ledger', 'delays'] },
   'airports.delayed': { body: type<AirportDelayed>(), groups: ['alerts'] },
+  'airports.described': { body: type<{ airport: string }>(), reply: type<Airport>() },
+  'notices.ended': { body: type<NoticeEnded>(), groups: ['notices'] },
 })

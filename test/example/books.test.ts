@@ -22,6 +22,7 @@ describe('the books of the example', () => {
       { group: 'ledger', published: 6, settled: 6 },
       { group: 'delays', published: 6, settled: 6 },
       { group: 'alerts', published: 2, settled: 2 },
+      { group: 'notices', published: 2, settled: 2 },
     ])
     expect(rows[2]).to.include({ retried: 1, dead: 1, redriven: 1, rerun: 0, lost: 0, duplicated: 0, p50Ms: 5 })
   })
@@ -143,6 +144,38 @@ describe('the books of the example', () => {
       const spoiled = soundRun()
       spoiled.evidence.redriven = 0
       expect(await faultsOf(spoiled)).to.deep.equal(['unexplained in alerts: 1 dead letter, and 0 redriven'])
+    })
+
+    it('when a notice was never taken down, though its alert is settled', async () => {
+      const spoiled = without(without(soundRun(), about('run', 'notices', LATE)), about('settled', 'notices', LATE))
+      spoiled.evidence.gateway = { ...spoiled.evidence.gateway, withdrawn: [BROKEN] }
+      expect(await faultsOf(spoiled)).to.deep.equal([`lost in notices: flight ${LATE} alerted and never taken down`])
+    })
+
+    it('when a notice was ended by two messages', async () => {
+      const spoiled = soundRun()
+      const message = 'n-second'
+      spoiled.evidence.lines.push(
+        { process: 'alerts-1', line: { ...run('notices', LATE), message } },
+        { process: 'alerts-1', line: { ...settled('notices', LATE), message } },
+      )
+      expect(await faultsOf(spoiled)).to.deep.equal([`duplicated in notices: flight ${LATE} ended by two messages`])
+    })
+
+    it('when a notice was taken down too early', async () => {
+      const spoiled = soundRun()
+      spoiled.evidence.gateway = { ...spoiled.evidence.gateway, early: [BROKEN] }
+      expect(await faultsOf(spoiled)).to.deep.equal([
+        `unexplained in notices: flight ${BROKEN} taken down before it was time`,
+      ])
+    })
+
+    it('when a notice named the place of another request', async () => {
+      const spoiled = soundRun()
+      spoiled.evidence.gateway = { ...spoiled.evidence.gateway, places: [[LATE, 'Paris, FR']] }
+      expect(await faultsOf(spoiled)).to.deep.equal([
+        `unexplained in notices: flight ${LATE} notified with another place than its own`,
+      ])
     })
 
     it('when the bus still holds something', async () => {

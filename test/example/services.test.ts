@@ -4,17 +4,21 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createBus, UnrecoverableError } from '@busway/bus'
+import { createBus, RequestError, UnrecoverableError } from '@busway/bus'
 import { idle, startRedis, testContext, testMessage } from '@busway/testing'
 import { expect } from 'chai'
+import { loadAirports } from '../../services-example/src/directory/airports.js'
+import { describer } from '../../services-example/src/directory/describe.js'
 import { AirportStatistics } from '../../services-example/src/flights/airport-statistics.js'
+import { NOTICE_FOR_MS } from '../../services-example/src/gateway/notice.js'
 import { Entries } from '../../services-example/src/records/entries.js'
 import { JournalFile } from '../../services-example/src/records/journal-file.js'
 import { type Noted, readJournals } from '../../services-example/src/records/read-journals.js'
 import { unsettledRuns } from '../../services-example/src/records/unsettled-runs.js'
 import type { AppBus } from '../../services-example/src/service.js'
-import { GatewayRefused, onDelayed } from '../../services-example/src/services/alerts.js'
+import { GatewayRefused, onDelayed, onEnded } from '../../services-example/src/services/alerts.js'
 import { onFlight as onFlightInDelays } from '../../services-example/src/services/delays.js'
+import { onDescribed } from '../../services-example/src/services/directory.js'
 import { onFlight as onFlightInLedger } from '../../services-example/src/services/ledger.js'
 import { type AirportDelayed, topics } from '../../services-example/src/topics.js'
 import { run, settled } from './sound-run.js'
@@ -77,7 +81,7 @@ describe('delays', () => {
       {
         topic: 'airports.delayed',
         body: { airport: 'OSL', flight: 17, delay: 60, meanDelay: 40 },
-        options: { key: 'OSL' },
+        options: { key: 'OSL', priority: 1 },
       },
     ])
   })
@@ -101,6 +105,73 @@ describe('delays', () => {
   })
 })
 
+describe('the directory', () => {
+  it('answers requests over a bus, and each airport is asked for once', async () => {
+    const airports = await loadAirports()
+    await using redis = await startRedis()
+    await using bus = createBus({ service: 'alerts', topics, redis: redis.url, logger: false })
+    let asked = 0
+    const answer = onDescribed(airports)
+    bus.consume(
+      'airports.described',
+      (message, ctx) => {
+        asked++
+        return answer(message, ctx)
+      },
+      { group: 'directory' },
+    )
+    const describe = describer(bus)
+    const places = await Promise.all(['ORD', 'ORD', 'JFK'].map(describe))
+    expect(places.map(({ city, state }) => `${city}, ${state}`)).to.deep.equal([
+      'Chicago, IL',
+      'Chicago, IL',
+      'New York, NY',
+    ])
+    expect(asked).to.equal(2)
+  })
+
+  it('says at once that it knows no such airport, and may be asked again', async () => {
+    await using redis = await startRedis()
+    await using bus = createBus({ service: 'alerts', topics, redis: redis.url, logger: false })
+    bus.consume('airports.described', onDescribed(new Map()), { group: 'directory' })
+    const describe = describer(bus)
+    for (let i = 0; i < 2; i++) {
+      const error = await describe('OSL').catch((error: unknown) => error)
+      expect(error).to.be.instanceOf(RequestError).with.property('message', 'No airport is called OSL')
+    }
+  })
+
+  it('reads names with commas and quotes', async () => {
+    const airports = await loadAirports()
+    expect(airports.size).to.be.above(3_000)
+    expect([...airports.values()].filter(({ state }) => !/^([A-Z]{2}|NA)$/.test(state))).to.deep.equal([])
+  })
+})
+
+describe('notices', () => {
+  const ended = testMessage<AppBus, 'notices.ended'>('notices.ended', { airport: 'OSL', flight: 17 })
+
+  it('are taken down', async () => {
+    const asked: string[] = []
+    await withGateway(
+      (request, response) => {
+        asked.push(`${request.method} ${request.url}`)
+        response.writeHead(204).end()
+      },
+      (url) => onEnded(url)(ended, testContext<AppBus>()),
+    )
+    expect(asked).to.deep.equal(['DELETE /notifications/17'])
+  })
+
+  it('are tried again when the gateway fails', async () => {
+    const error = await withGateway(
+      (_, response) => response.writeHead(500).end('no'),
+      (url) => Promise.resolve(onEnded(url)(ended, testContext<AppBus>())).catch((error: unknown) => error),
+    )
+    expect(error).to.be.instanceOf(GatewayRefused)
+  })
+})
+
 describe('alerts', () => {
   const delayed = testMessage<AppBus, 'airports.delayed'>('airports.delayed', {
     airport: 'OSL',
@@ -109,16 +180,22 @@ describe('alerts', () => {
     meanDelay: 40,
   })
 
-  it('are done when the gateway accepts', async () => {
+  const describeOslo = async () => ({ name: 'Gardermoen', city: 'Oslo', state: 'NO' })
+
+  it('are done when the gateway accepts, and have their notice taken down in a while', async () => {
     const received: string[] = []
+    const ctx = testContext<AppBus>()
     await withGateway(
       (request, response) => {
         request.on('data', (part) => received.push(String(part)))
         request.on('end', () => response.writeHead(202).end())
       },
-      (url) => onDelayed(url)(delayed, testContext<AppBus>()),
+      (url) => onDelayed(url, describeOslo)(delayed, ctx),
     )
-    expect(JSON.parse(received.join(''))).to.include({ flight: 17, airport: 'OSL' })
+    expect(JSON.parse(received.join(''))).to.include({ flight: 17, airport: 'OSL', place: 'Oslo, NO' })
+    expect(ctx.published).to.deep.equal([
+      { topic: 'notices.ended', body: { airport: 'OSL', flight: 17 }, options: { delay: NOTICE_FOR_MS } },
+    ])
   })
 
   it('are tried again when it refuses', async () => {
@@ -134,17 +211,18 @@ describe('alerts', () => {
   const failureWith = (status: number) =>
     withGateway(
       (_, response) => response.writeHead(status).end('no'),
-      (url) => Promise.resolve(onDelayed(url)(delayed, testContext<AppBus>())).catch((error: unknown) => error),
+      (url) =>
+        Promise.resolve(onDelayed(url, describeOslo)(delayed, testContext<AppBus>())).catch((error: unknown) => error),
     )
-
-  async function withGateway<T>(listener: RequestListener, use: (url: string) => T): Promise<Awaited<T>> {
-    const server = createServer(listener).listen(0, '127.0.0.1')
-    try {
-      await once(server, 'listening')
-      return await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-    } finally {
-      server.close()
-      server.closeAllConnections()
-    }
-  }
 })
+
+async function withGateway<T>(listener: RequestListener, use: (url: string) => T): Promise<Awaited<T>> {
+  const server = createServer(listener).listen(0, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+    return await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  } finally {
+    server.close()
+    server.closeAllConnections()
+  }
+}

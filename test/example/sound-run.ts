@@ -14,7 +14,7 @@ export const LATE = 2
 /** Refused until the gateway is repaired. */
 export const BROKEN = 4
 
-/** Six flights, two of them very late. One alert is accepted at once, the other dies after two refusals and is redriven. */
+/** Six flights, two of them very late. One alert is accepted at once, the other dies after two refusals and is redriven; both notices are taken down. */
 export function soundRun(): SoundRun {
   const lines: Noted[] = []
   const note = (process: string, line: JournalLine) => lines.push({ process, line })
@@ -33,16 +33,39 @@ export function soundRun(): SoundRun {
     const error = outcome === 'done' ? {} : { error: 'GatewayRefused' }
     note('alerts-1', { ...settled('alerts', BROKEN), outcome, ...error })
   }
+  for (const flight of [LATE, BROKEN]) {
+    note('alerts-1', run('notices', flight))
+    note('alerts-1', settled('notices', flight))
+  }
   return {
-    expected: { flights: FLIGHTS, alerts: new Set([LATE, BROKEN]), broken: new Set([BROKEN]) },
+    expected: {
+      flights: FLIGHTS,
+      alerts: new Set([LATE, BROKEN]),
+      broken: new Set([BROKEN]),
+      places: new Map([
+        [LATE, 'Oslo, NO'],
+        [BROKEN, 'Paris, FR'],
+      ]),
+    },
     evidence: {
       lines,
       killed: new Set(),
-      gateway: { accepted: [LATE, BROKEN], repeated: [], refused: 2 },
+      gateway: {
+        accepted: [LATE, BROKEN],
+        repeated: [],
+        refused: 2,
+        places: [
+          [LATE, 'Oslo, NO'],
+          [BROKEN, 'Paris, FR'],
+        ],
+        withdrawn: [LATE, BROKEN],
+        early: [],
+      },
       left: {
         ledger: { unsettled: 0, dead: 0 },
         delays: { unsettled: 0, dead: 0 },
         alerts: { unsettled: 0, dead: 0 },
+        notices: { unsettled: 0, dead: 0 },
       },
       deadLetters: [BROKEN],
       redriven: 1,
@@ -51,9 +74,10 @@ export function soundRun(): SoundRun {
 }
 
 export const messageOf = (flight: number, topic = 'f') => `${topic}-${flight}`
+const topics: Readonly<Record<string, string>> = { alerts: 'a', notices: 'n' }
 
 export function run(group: string, flight: number, at = 1_000): Run {
-  const message = messageOf(flight, group === 'alerts' ? 'a' : 'f')
+  const message = messageOf(flight, topics[group])
   return { kind: 'run', group, message, flight, attempt: 1, redelivered: false, at, waitedMs: 5 }
 }
 
@@ -61,7 +85,7 @@ export function settled(group: string, flight: number, at = 1_010): Settled {
   return {
     kind: 'settled',
     group,
-    message: messageOf(flight, group === 'alerts' ? 'a' : 'f'),
+    message: messageOf(flight, topics[group]),
     outcome: 'done',
     at,
   }

@@ -2,8 +2,9 @@ import { checkAlerts } from './check-alerts.js'
 import { checkGateway } from './check-gateway.js'
 import { checkGroup } from './check-group.js'
 import { checkLedger } from './check-ledger.js'
+import { checkNotices } from './check-notices.js'
 import { checkPublished } from './check-published.js'
-import { type Evidence, type Expected, type Group, groups } from './evidence.js'
+import { type Evidence, type Expected, GROUPS, type Group, groups } from './evidence.js'
 import type { Fault } from './fault.js'
 import { historyOf } from './history.js'
 import { type Pace, paceOf } from './pace.js'
@@ -37,7 +38,8 @@ export interface Books {
  * 3. the ledger has one entry for each flight, repeated only where a run was;
  * 4. delays published exactly the alerts that the flights give cause for, each once;
  * 5. the gateway accepted exactly those, and its refusals are the failures that alerts saw;
- * 6. the bus says that nothing is left.
+ * 6. each of their notices was taken down again, by one message, and not before it was time;
+ * 7. the bus says that nothing is left.
  */
 export async function balance(expected: Expected, evidence: Evidence): Promise<Books> {
   const history = await historyOf(evidence.lines)
@@ -45,13 +47,15 @@ export async function balance(expected: Expected, evidence: Evidence): Promise<B
   const judged = {} as Record<Group, Judged[]>
   for (const group of groups) judged[group] = judgeAll(history.groups[group], evidence.killed)
 
-  // The messages of alerts have no receipts: each was published by a settle of delays. That they are the right ones is checked by flight.
+  // What settles published has no receipts: the messages of alerts and notices. That they are the right ones is checked by flight.
   const published = new Set(history.published.map(({ message }) => message))
-  const publishedTo = (group: Group) => (group === 'alerts' ? new Set(history.groups.alerts.keys()) : published)
+  const publishedTo = (group: Group) =>
+    GROUPS[group] === 'flights.departed' ? published : new Set(history.groups[group].keys())
   for (const group of groups) faults.push(...checkGroup(group, publishedTo(group), judged[group], evidence.left[group]))
   faults.push(...checkLedger(expected, history.entries, judged.ledger))
   faults.push(...checkAlerts(expected, judged.alerts))
   faults.push(...checkGateway(expected, evidence, judged.alerts))
+  faults.push(...checkNotices(expected, evidence, judged.notices))
 
   const rows = groups.map((group): Row => {
     const messages = judged[group]

@@ -6,6 +6,7 @@ export const GROUPS = {
   ledger: 'flights.departed',
   delays: 'flights.departed',
   alerts: 'airports.delayed',
+  notices: 'notices.ended',
 } as const
 export type Group = keyof typeof GROUPS
 export const groups = Object.keys(GROUPS) as Group[]
@@ -17,11 +18,13 @@ export interface Expected {
   alerts: ReadonlySet<number>
   /** Those of them that the gateway refuses until it is repaired. */
   broken: ReadonlySet<number>
+  /** Flight -> the place that its notice names. */
+  places: ReadonlyMap<number, string>
 }
 
 /** What is left in a group at the end, as the bus says. */
 export interface Left {
-  /** Neither settled nor dead: ready, in flight, retrying, held. */
+  /** Neither settled nor dead: scheduled, ready, in flight, retrying, held. */
   unsettled: number
   dead: number
 }

@@ -21,7 +21,7 @@ export async function historyOf(lines: Evidence['lines']): Promise<History> {
   const history: History = {
     published: [],
     entries: [],
-    groups: { ledger: new Map(), delays: new Map(), alerts: new Map() },
+    groups: { ledger: new Map(), delays: new Map(), alerts: new Map(), notices: new Map() },
   }
   const messageOf = (group: string, message: string): MessageHistory => {
     if (!groups.includes(group as Group)) throw new Error(`There is no group ${group} in this example.`)

@@ -8,8 +8,8 @@ import type { Display } from './display.js'
 import type { ServiceProcess } from './service-process.js'
 import { isDrained, type LauncherBus, type Snapshot, Stalled, Watch } from './watch.js'
 
-/** Two processes of each, so that consumers compete and a killed one's messages have somewhere to go. */
-const CONSUMERS = ['ledger', 'ledger', 'delays', 'delays', 'alerts', 'alerts'] as const
+/** Two processes of each that may be killed, so that consumers compete and its messages have somewhere to go. */
+const CONSUMERS = ['directory', 'ledger', 'ledger', 'delays', 'delays', 'alerts', 'alerts'] as const
 const STOP_WITHIN_MS = 10_000
 
 /** Everything a run is made of. */
@@ -105,21 +105,22 @@ export class Course {
 
   async #handled(watch: Watch): Promise<void> {
     const { options, expected } = this.#scene
-    // Alerts are still on their way when delays has settled its last flight: their number is known beforehand.
+    // What settles published is still on its way when the last of them has come: how many there will be is known beforehand.
     const handled = (now: Snapshot) =>
       now.published === options.flights &&
       isDrained(now) &&
-      now.gateway.accepted + now.groups.alerts.dead >= expected.alerts.size
+      now.gateway.withdrawn + now.groups.alerts.dead >= expected.alerts.size
     await watch.until('everything is handled', handled, this.#signal)
   }
 
   async #redrive(watch: Watch, gateway: GatewayClient): Promise<void> {
-    const { bus, display } = this.#scene
+    const { bus, display, expected } = this.#scene
     this.#deadLetters = await deadFlights(bus)
     await gateway.repair()
     this.#redriven = await bus.topic('airports.delayed').group('alerts').redrive('all')
     display.note(`${this.#deadLetters.length} dead letters: repaired the gateway and redrove ${this.#redriven}.`)
-    const handled = (now: Snapshot) => isDrained(now) && now.groups.alerts.dead === 0
+    const handled = (now: Snapshot) =>
+      isDrained(now) && now.groups.alerts.dead === 0 && now.gateway.withdrawn >= expected.alerts.size
     await watch.until('the dead letters are handled', handled, this.#signal)
   }
 

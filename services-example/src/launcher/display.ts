@@ -43,7 +43,7 @@ export class Display {
   #describe({ published, groups: left, gateway }: Snapshot): string {
     // Short enough for a terminal of 80 columns.
     const waiting = groups.map((group) => `${group} ${left[group].unsettled}`).join(' ')
-    return `${published}/${this.#flights} flights · left ${waiting} · sent ${gateway.accepted} dead ${left.alerts.dead}`
+    return `${published}/${this.#flights} flights · ${waiting} · sent ${gateway.accepted} dead ${left.alerts.dead}`
   }
 
   #redraw(line: string): void {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createBus } from '@busway/bus'
 import { balance } from '../accounting/books.js'
 import { expectedOf } from '../accounting/expected.js'
+import { loadAirports } from '../directory/airports.js'
 import { loadFlights } from '../flights/vega-flights.js'
 import type { Options } from '../options.js'
 import { topics } from '../topics.js'
@@ -21,7 +22,7 @@ const STOP_WITHIN_MS = 3_000
  */
 export async function launch(options: Options, redis: string, signal: AbortSignal): Promise<boolean> {
   const namespace = newNamespace()
-  const expected = expectedOf(await loadFlights(options.flights), options.seed)
+  const expected = expectedOf(await loadFlights(options.flights), await loadAirports(), options.seed)
   const folder = await mkdtemp(join(tmpdir(), 'busway-example-'))
   const display = new Display(process.stdout, options.flights)
   const bus = createBus({ service: 'launcher', topics, redis, namespace, logger: { level: 'silent' } })

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { BusOf, GroupStats } from '@busway/bus'
+import type { BusOf, TopicStats } from '@busway/bus'
 import { GROUPS, type Group, groups, type Left } from '../accounting/evidence.js'
 import type { GatewayClient } from '../gateway/client.js'
 import type { GatewayCounts } from '../gateway/desk.js'
@@ -46,14 +46,12 @@ export class Watch {
 
   async look(): Promise<Snapshot> {
     const published = this.#published()
-    const [flights, airports, gateway] = await Promise.all([
-      this.#bus.topic('flights.departed').stats(),
-      this.#bus.topic('airports.delayed').stats(),
+    const [gateway, ...left] = await Promise.all([
       this.#gateway.counts(),
+      ...groups.map(async (group) => [group, leftIn(await this.#bus.topic(GROUPS[group]).stats(), group)] as const),
     ])
-    const stats = { 'flights.departed': flights, 'airports.delayed': airports }
-    const left = (group: Group) => leftIn(stats[GROUPS[group]].groups[group])
-    return { published, groups: { ledger: left('ledger'), delays: left('delays'), alerts: left('alerts') }, gateway }
+    // Every group is there.
+    return { published, groups: Object.fromEntries(left) as Record<Group, Left>, gateway }
   }
 
   /** Looks until the condition holds. Rejects with Stalled when nothing has changed for long, and with the signal's reason. */
@@ -78,7 +76,8 @@ export class Watch {
 /** No group is left with anything but dead letters. */
 export const isDrained = ({ groups: left }: Snapshot): boolean => groups.every((group) => left[group].unsettled === 0)
 
-function leftIn(stats: GroupStats | undefined): Left {
-  if (!stats) return { unsettled: 0, dead: 0 }
-  return { unsettled: stats.ready + stats.inFlight + stats.retrying + stats.held, dead: stats.dead }
+function leftIn({ scheduled, groups }: TopicStats, group: Group): Left {
+  const stats = groups[group]
+  if (!stats) return { unsettled: scheduled, dead: 0 }
+  return { unsettled: scheduled + stats.ready + stats.inFlight + stats.retrying + stats.held, dead: stats.dead }
 }

@@ -1,11 +1,8 @@
 import type { Plugin } from '@busway/bus'
 import type { JournalFile } from './journal-file.js'
 
-/** What a message of any topic here is about. */
-interface AboutFlight {
-  flight: number
-}
-const flightOf = (body: unknown) => (body as AboutFlight).flight
+/** The flight that a message is about; `undefined` for a question that is about none. Its books are whether it was answered, which its asker knows. */
+const flightOf = (body: unknown) => (body as { flight?: number }).flight
 
 /**
  * Writes down what the bus says it did: publishes, runs, settles. So the services themselves need not know that their
@@ -21,8 +18,9 @@ export const journal = (file: JournalFile): Plugin<'journal'> => ({
       if (batch.via !== 'publish') return receipts
       batch.messages.forEach(({ body }, i) => {
         const receipt = receipts[i]
-        if (receipt?.status !== 'accepted') return
-        file.append({ kind: 'published', topic: batch.topic, message: receipt.id, flight: flightOf(body) })
+        const flight = flightOf(body)
+        if (receipt?.status !== 'accepted' || flight === undefined) return
+        file.append({ kind: 'published', topic: batch.topic, message: receipt.id, flight })
       })
       return receipts
     })
@@ -32,12 +30,13 @@ export const journal = (file: JournalFile): Plugin<'journal'> => ({
       const at = Date.now()
       const waitedMs = at - time.getTime()
       const flight = flightOf(message.body)
-      file.append({ kind: 'run', group, message: id, flight, attempt, redelivered, at, waitedMs })
+      if (flight !== undefined)
+        file.append({ kind: 'run', group, message: id, flight, attempt, redelivered, at, waitedMs })
       return next()
     })
 
     scope.observe('settled', ({ delivery, outcome, refused }) => {
-      if (outcome.kind === 'released') return
+      if (outcome.kind === 'released' || flightOf(delivery.message.body) === undefined) return
       file.append({
         kind: 'settled',
         group: delivery.group,

@@ -12,10 +12,12 @@ export const onFlight =
     const meanDelay = statistics.add(airport, delay)
     if (!isVeryLate(body)) return
     // Staged: it is published if and only if this message settles, so a crash makes no alert twice and loses none.
-    await ctx.publish('airports.delayed', { airport, flight, delay, meanDelay }, { key: airport })
+    // Where alerts cannot keep up, the worst go first.
+    const options = { key: airport, priority: Math.floor(delay / 60) }
+    await ctx.publish('airports.delayed', { airport, flight, delay, meanDelay }, options)
   }
 
 if (isMain(import.meta))
-  consumeUntilStopped('delays', (bus) =>
+  consumeUntilStopped('delays', (bus) => [
     bus.consume('flights.departed', onFlight(new AirportStatistics()), { concurrency: 50, lease: LEASE }),
-  )
+  ])

@@ -12,6 +12,6 @@ export const onFlight =
   }
 
 if (isMain(import.meta))
-  consumeUntilStopped('ledger', (bus, file) =>
+  consumeUntilStopped('ledger', (bus, file) => [
     bus.consume('flights.departed', onFlight(new Entries(file)), { concurrency: 200, lease: LEASE }),
-  )
+  ])
