@@ -1,5 +1,5 @@
 -- Taking work. What is next is decided in `takeReady`.
--- Needs: call, counts, range.
+-- Needs: call, time, counts, range.
 
 local MOST_MESSAGES, MOST_RANGES, PAGE = 1000, 64, 8
 
@@ -108,9 +108,9 @@ end
 
 -- Leases what was taken, under the session's next numbers.
 function lib.lease(group, session, taken, messages)
-  local fields = {}
+  local fields, tail = {}, '\n' .. now
   for i, item in ipairs(taken) do
-    fields[#fields + 1], fields[#fields + 2] = session.lease + i, item.text
+    fields[#fields + 1], fields[#fields + 2] = session.lease + i, item.text .. tail
   end
   lib.callWith('HSET', session.leases, fields)
   lib.count(group.state, 'inFlight', messages)

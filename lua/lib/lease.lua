@@ -1,4 +1,4 @@
--- Leases: number -> range. What of a range is finished is told by the batch's marks; the lease goes when all of it is.
+-- Leases: number -> range, and since when it is leased. What of a range is finished is told by the batch's marks; the lease goes when all of it is.
 -- Needs: call, counts, range, finish.
 
 -- `5,6:3:2` -> list of { lease, from or nil, count or nil }
@@ -51,10 +51,10 @@ function lib.settleAcks(group, held, acks, freed, refused)
   end
 end
 
-
 function lib.writeLeases(session, held, freed, shrunk)
   lib.callWith('HDEL', session.leases, freed)
   for number, range in pairs(shrunk) do
-    if held[number] then call('HSET', session.leases, number, lib.rangeText(range.batch, range.total, range.from, range.count, range.lead)) end
+    local text = held[number] and lib.rangeText(range.batch, range.total, range.from, range.count, range.lead)
+    if text then call('HSET', session.leases, number, text .. range.tail) end
   end
 end

@@ -1,18 +1,19 @@
 -- Ranges: `<from>,<count>,<total>,<batch>`, messages of one batch. In sorted sets 14 digits precede them: the topic's sequence, so that
 -- members of equal score keep the order in which they were added. A `~` before it says that its messages may have been run before: a session
 -- that held them is gone, or they were dead. Then, only of messages that have any, their traits: `!<priority>,<bytes of the key>,<key>`.
--- What precedes the numbers is the range's `lead`; it goes with every part of it.
+-- What precedes the numbers is the range's `lead`; it goes with every part of it. In a lease a `tail` follows: a line feed and the
+-- milliseconds when it was leased.
 
 function lib.parseRange(text)
-  local lead, from, count_, total, batch = string.match(text, '^(~?)(%d+),(%d+),(%d+),(.*)$')
+  local lead, from, count_, total, batch, tail = string.match(text, '^(~?)(%d+),(%d+),(%d+),([^\n]*)(.*)$')
   if from then
-    return { from = tonumber(from), count = tonumber(count_), total = tonumber(total), batch = batch, lead = lead, traits = '' }
+    return { from = tonumber(from), count = tonumber(count_), total = tonumber(total), batch = batch, lead = lead, traits = '', tail = tail }
   end
   local again, priority, length, at = string.match(text, '^(~?)!(-?%d+),(%d+),()')
   local stop = at + length
-  from, count_, total, batch = string.match(text, '^(%d+),(%d+),(%d+),(.*)$', stop)
+  from, count_, total, batch, tail = string.match(text, '^(%d+),(%d+),(%d+),([^\n]*)(.*)$', stop)
   return {
-    from = tonumber(from), count = tonumber(count_), total = tonumber(total), batch = batch,
+    from = tonumber(from), count = tonumber(count_), total = tonumber(total), batch = batch, tail = tail,
     lead = string.sub(text, 1, stop - 1), traits = string.sub(text, #again + 1, stop - 1),
     priority = tonumber(priority), key = stop > at and string.sub(text, at, stop - 1) or nil,
   }

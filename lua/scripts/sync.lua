@@ -47,7 +47,7 @@ for _, number in ipairs(numbers) do
   else
     local range = lib.parseRange(texts[number])
     unknown[#unknown + 1], ranges[#ranges + 1] = number, range
-    taken[#taken + 1] = { range = range, text = texts[number] }
+    taken[#taken + 1] = { range = range, text = lib.rangeText(range.batch, range.total, range.from, range.count, range.lead) }
   end
 end
 local values = lib.valuesOf(ranges)

@@ -135,6 +135,7 @@ function checkGroup(
       const live = hold(range, `lease ${number} of ${session}`)
       if (live === 0) say(`${group.ref}: lease ${number} of ${session} holds nothing that is not done`)
       inFlight += live
+      if (!((range.sinceMs ?? 0) > 1e12)) say(`${group.ref}: lease ${number} of ${session} does not say since when`)
       if (number > Number(fields.get('lease') ?? 0))
         say(`${group.ref}: lease ${number} is above the highest of ${session}`)
     }

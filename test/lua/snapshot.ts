@@ -29,9 +29,13 @@ export interface Failure {
   readonly reason: string
   readonly error: string
 }
+export interface LeasedRange extends Range {
+  /** When it was leased; undefined if the lease does not say so. */
+  readonly sinceMs: number | undefined
+}
 export interface SessionSnapshot {
   readonly fields: Map<string, string>
-  readonly leases: Map<number, Range>
+  readonly leases: Map<number, LeasedRange>
 }
 export interface GroupSnapshot {
   readonly name: string
@@ -152,10 +156,16 @@ export function parseRange(text: string): Range {
     const key = rest.toString('utf8', 0, Number(keyBytes))
     return { ...plain, ...(priority !== '0' && { priority: Number(priority) }), ...(key && { key }) }
   }
-  const match = /^(~?)(\d+),(\d+),(\d+),(.+)$/s.exec(text)
+  const match = /^(~?)(\d+),(\d+),(\d+),([^\n]+)$/s.exec(text)
   if (!match) throw new Error(`not a range: ${text}`)
   const [, mark, from, count, total, batch = ''] = match
   return { from: Number(from), count: Number(count), total: Number(total), batch, again: mark === '~' }
+}
+
+export function parseLease(text: string): LeasedRange {
+  const [range = '', since, ...more] = text.split('\n')
+  if (more.length > 0) throw new Error(`not a lease: ${text}`)
+  return { ...parseRange(range), sinceMs: /^\d+$/.test(since ?? '') ? Number(since) : undefined }
 }
 
 export function parseSequenced(text: string): Sequenced {
@@ -318,7 +328,7 @@ function readGroupKey(group: GroupSnapshot, name: string, value: Buffer[]): bool
       session(name.slice('session:'.length)).fields.set(String(field), String(raw))
   else if (name.startsWith('lease:'))
     for (const [number, raw] of pairs(value))
-      session(name.slice('lease:'.length)).leases.set(Number(number), parseRange(String(raw)))
+      session(name.slice('lease:'.length)).leases.set(Number(number), parseLease(String(raw)))
   else return false
   return true
 }

@@ -268,7 +268,7 @@ class Advance implements Command {
     expect(reply.paused).to.equal(group.paused)
     for (const { range, messages } of fetched) {
       expect(range.lease, 'leases are numbered in order').to.equal(++session.lastLease)
-      session.leases.set(range.lease, { open: [...messages] })
+      session.leases.set(range.lease, { open: [...messages], sinceMs: reply.nowMs })
     }
     expect(reply.lastLease).to.equal(session.lastLease)
     if (group.paused || session.closing) {

@@ -13,7 +13,7 @@ import type { Redis } from 'ioredis'
 import { decodeBodies, encodeBatch } from '../batch.js'
 import { violations } from '../invariants.js'
 import type { ScriptDriver } from '../script-driver.js'
-import { parseRange, type Range, readTopic, type Scored, type Sequenced, type TopicSnapshot } from '../snapshot.js'
+import { parseLease, type Range, readTopic, type Scored, type Sequenced, type TopicSnapshot } from '../snapshot.js'
 import type { MessageNumber, Model, ModelGroup } from './state.js'
 
 export const TOPIC = 'orders'
@@ -93,7 +93,7 @@ export class Real {
   /** The ranges that a session holds. */
   async leases(group: ModelGroup, session: { readonly id: string }): Promise<Map<number, Range>> {
     const fields = await this.redis.hgetall(this.key(`${group.ref}:lease:${session.id}`))
-    return new Map(Object.entries(fields).map(([number, text]) => [Number(number), parseRange(text)]))
+    return new Map(Object.entries(fields).map(([number, text]) => [Number(number), parseLease(text)]))
   }
 
   /** `asked`: by a requester that is not there, and waits for long. */
@@ -174,9 +174,9 @@ export class Real {
     )
     for (const session of group.sessions.values()) {
       const real = kept?.sessions.get(session.id)
-      const leases = [...(real?.leases ?? [])].map(([number, range]) => [number, open(range)])
+      const leases = [...(real?.leases ?? [])].map(([number, range]) => [number, open(range), range.sinceMs])
       expect(leases, where(`leases of ${session.id}`)).to.have.deep.members(
-        [...session.leases].map(([number, { open }]) => [number, open]),
+        [...session.leases].map(([number, { open, sinceMs }]) => [number, open, sinceMs]),
       )
       expect(Number(real?.fields.get('lease')), where(`last lease of ${session.id}`)).to.equal(session.lastLease)
     }

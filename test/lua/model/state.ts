@@ -17,6 +17,7 @@ export interface PutOff {
 export interface ModelLease {
   /** Not finished, in the order of their batch. */
   open: MessageNumber[]
+  readonly sinceMs: number
 }
 
 export interface ModelSession {
