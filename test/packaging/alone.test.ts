@@ -53,7 +53,9 @@ describe('the published packages, installed alone into an empty project', functi
         'dist/index.js',
         'dist/index.d.ts',
       ])
-      const strays = files.filter((file) => !/^(package\.json|LICENSE|README\.md|(dist|lib|scripts)\/)/.test(file))
+      const strays = files.filter(
+        (file) => !/^(package\.json|LICENSE|README\.md|busway\.schema\.json$|(dist|lib|scripts)\/)/.test(file),
+      )
       expect(strays, name).to.deep.equal([])
       expect(
         files.filter((file) => /tsbuildinfo|\.test\./.test(file)),

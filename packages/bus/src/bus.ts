@@ -236,6 +236,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
   async #startOnce(): Promise<void> {
     this.#state = 'starting'
     this.#plugins.compose()
+    this.#settings.log.debug({ pipeline: this.inspect().toString() }, 'Starting')
     this.#runner.start()
     // Plugins' ready functions use Redis; without any the bus takes publishes at once and keeps them until Redis is there.
     if (this.#pluginCount > 0) {

@@ -1,7 +1,6 @@
 // Both ways to register plugins, and topics as types, as values, or not at all.
-import { type Bus, createBus, type RequestReply, topicTypes } from '@busway/bus'
+import { type Bus, createBus, loadBus, type RequestReply, topicTypes } from '@busway/bus'
 import { same } from './equal.js'
-import { loadBus } from './load-bus.js'
 import { dedupe, flow, schedule } from './plugins.js'
 import { topics } from './topics.js'
 

@@ -1,4 +1,4 @@
-import { loadBus } from '../load-bus.js'
+import { loadBus } from '@busway/bus'
 import { dedupe, schedule } from '../plugins.js'
 import { topics } from './topics.js'
 
