@@ -86,6 +86,7 @@ function lib.admitUnit(plan, messages, outcomes, binding)
   if #unit.replaced > 0 then
     lib.enqueue(plan) -- what is replaced may be of this very request
     plan = lib.newPlan()
+    --@include lib/watching
     for _, id in ipairs(unit.replaced) do lib.takeBack(id) end
   end
   for _, message in ipairs(messages) do

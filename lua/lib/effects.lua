@@ -5,6 +5,7 @@
 
 --@include lib/envelope
 --@include lib/outbox
+--@include lib/end-fields
 
 function lib.endedEverywhere(batch, left)
   local dead = 0
@@ -51,13 +52,7 @@ end
 function lib.reportBody(id, group, outcome, detail)
   local body = '{"id":' .. cjson.encode(id)
   if group then body = body .. ',"group":' .. cjson.encode(lib.groupName(group)) end
-  body = body .. ',"outcome":"' .. outcome .. '"'
-  local result, problem = detail and detail.result or '', detail and detail.error or ''
-  -- Why a result is not told, in its place.
-  if string.byte(result) == 33 then result, problem = '', string.sub(result, 2) end
-  if result ~= '' then body = body .. ',"result":' .. result end
-  if problem ~= '' then body = body .. ',"error":' .. problem end
-  return body .. '}'
+  return body .. ',"outcome":"' .. outcome .. '"' .. lib.endFields(detail) .. '}'
 end
 
 function lib.report(batch, to, left, id, group, outcome, detail)

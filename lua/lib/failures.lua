@@ -29,6 +29,7 @@ function lib.bury(group, id, problem, range, outcome)
   call('ZADD', dead, math.max(now, last + 1 / 1024), id)
   if range.traits ~= '' then call('HSET', dead .. ':traits', id, range.traits) end
   lib.count(group.state, 'dead', 1)
+  if lib.watchers then lib.watchers.died(group, id, problem) end
   local props = call('HGET', P .. 'follows', id)
   if props then
     --@include lib/effects

@@ -52,6 +52,7 @@ function lib.finish(range, from, n, outcome, detail)
   local open = lib.unfinished(range, from, n)
   if open == 0 then return 0 end
   local entry = ending[range.batch]
+  if lib.watchers and outcome then lib.watchers.ended(endingGroup, range, from, n, entry.marks, outcome, detail) end
   lib.mark(entry, from, n)
   entry.n = entry.n + open
   if range.key and endingGroup then
@@ -122,6 +123,7 @@ function lib.writeFinished()
     if endingGroup then
       local batches = {}
       for i, entry in ipairs(lone) do batches[i] = entry.batch end
+      if lib.watchers then lib.watchers.learnAttempts(endingGroup, batches) end
       lib.callWith('HDEL', endingGroup.G .. 'failures', batches)
     end
   end

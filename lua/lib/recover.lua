@@ -57,7 +57,9 @@ function lib.convict(group, told, range, index, released)
   local id = lib.rehome(range, index)
   if told.closing then
     -- Left alone until it ended by itself, which it did not: an attempt, but nobody's crash.
-    lib.recordFailure(group, id, 1, 0, '-', '{"message":"its lease ended before it did"}')
+    local left = '{"message":"its lease ended before it did"}'
+    local attempts = lib.recordFailure(group, id, 1, 0, '-', left)
+    if lib.watchers then lib.watchers.failed(group, id, attempts, now, left) end
     released.ready[#released.ready + 1] = lib.loneRange(id, range.traits)
     released.count = released.count + 1
     return
@@ -66,7 +68,8 @@ function lib.convict(group, told, range, index, released)
   local problem = '{"message":"its session ended while it ran"}'
   local _, crashes = lib.failureOf(group, id)
   if crashes + 1 < tonumber(told.maxCrashes or 3) then
-    lib.recordFailure(group, id, 1, 1, '-', problem)
+    local attempts = lib.recordFailure(group, id, 1, 1, '-', problem)
+    if lib.watchers then lib.watchers.failed(group, id, attempts, now, problem) end
     released.suspects[#released.suspects + 1] = lib.loneRange(id, range.traits)
   else
     lib.recordFailure(group, id, 1, 1, 'crashes', problem)

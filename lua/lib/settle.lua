@@ -35,8 +35,9 @@ function lib.readSettles(at, n)
 end
 
 function lib.retryLater(group, id, settle, traits)
-  lib.recordFailure(group, id, settle.counted, 0, '-', settle.problem)
+  local attempts = lib.recordFailure(group, id, settle.counted, 0, '-', settle.problem)
   local due = now + settle.delay
+  if lib.watchers then lib.watchers.failed(group, id, attempts - settle.counted + 1, due, settle.problem) end
   call('ZADD', group.G .. 'retry', due, lib.member(lib.nextSequence(1), lib.loneRange(id, traits)))
   lib.count(group.state, 'retrying', 1)
   if not group.retryDue or due < group.retryDue then group.retryDue = due end

@@ -81,7 +81,7 @@ function lib.concludeRequest(group, session, number)
 end
 
 function lib.flagsOf(set)
-  return (set.more and 1 or 0) + (set.paused and 2 or 0) + (set.drain and 4 or 0) + (set.solo and 8 or 0) + (set.outbox and 16 or 0) + (set.gone and 32 or 0)
+  return (set.more and 1 or 0) + (set.paused and 2 or 0) + (set.drain and 4 or 0) + (set.solo and 8 or 0) + (set.outbox and 16 or 0) + (set.gone and 32 or 0) + (set.watched and 64 or 0)
 end
 
 function lib.advanceReply(dueMs, session, flags, taken, recovered, refused, failures, skips)

@@ -9,7 +9,7 @@
 --       and its guard calls, their arguments
 -- Returns 1 (resync: another number or epoch was expected), 2 (lost: the session is not alive), or
 --       { now, due in ms or -1, last lease, flags, { range, value, ... }, rare }; flags: 1 more, 2 paused, 4 drain, 8 solo, 16 outbox,
---       32 gone (all that was taken had expired, or guards knew it);
+--       32 gone (all that was taken had expired, or guards knew it), 64 watched;
 --       rare, empty if all of it is: { recovered, refused leases, failures, skips, guard errors }
 -- Keeps  a request runs once, in its turn, and only while its session lives; a message is leased to one session; counts equal what lists
 --       and leases hold; takable work that remains has somebody on the way to it.
@@ -48,6 +48,9 @@ if #ARGV > 10 then
   if not rare then return redis.error_reply(problem) end
 end
 local state = lib.stateOf(group)
+local meta = lib.readFields(P .. 'meta', 'scheduled', 'outbox', 'watched')
+lib.watched = tonumber(meta.watched or 0) > now
+--@include lib/watching
 local held = lib.loadLeases(session, lib.leaseNumbers(acks, releases, rare and rare.settles))
 
 -- 2. Renew.
@@ -81,7 +84,6 @@ end
 lib.writeFinished()
 
 -- 5. Promote what is due.
-local meta = lib.readFields(P .. 'meta', 'scheduled', 'outbox')
 local function retrying() return tonumber(state.retrying or 0) + lib.counting(group.state, 'retrying') end
 local function scheduled() return tonumber(meta.scheduled or 0) + lib.counting(P .. 'meta', 'scheduled') end
 if retrying() > 0 or scheduled() > 0 then
@@ -149,10 +151,11 @@ if waits then
   if due and lib.takeTimer(group, session, state, due) then dueMs = math.min(dueMs or math.huge, math.max(0, due - now)) end
 end
 
--- 8. Write the counts and, last, the request's number. A closing session goes with its last lease.
+-- 8. Write the counts, tell whoever watches and, last, the request's number. A closing session goes with its last lease.
 local failures = lib.failuresOf(group, taken)
 lib.writeFinished()
 lib.writeCounts()
+if lib.watchers then lib.watchers.tell() end
 lib.concludeRequest(group, session, number)
 
 local flags = lib.flagsOf({
@@ -162,5 +165,6 @@ local flags = lib.flagsOf({
   solo = session.solo,
   outbox = outboxGrew or renews and tonumber(meta.outbox or 0) > 0,
   gone = gone,
+  watched = lib.watched,
 })
 return lib.advanceReply(dueMs or -1, session, flags, taken, recovered, refused, failures, skips)

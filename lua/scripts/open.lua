@@ -32,7 +32,9 @@ call('ZADD', group.G .. 'sessions', now + leaseMs, session.id)
 call('HSET', group.state, 'deadMax', ARGV[7], 'deadKeepMs', ARGV[8])
 
 -- 2. Look after the group.
-local state = lib.readFields(group.state, 'heard', 'graceUntil')
+local state, meta = lib.readFields(group.state, 'heard', 'graceUntil'), lib.readFields(P .. 'meta', 'outbox', 'watched')
+lib.watched = tonumber(meta.watched or 0) > now
+--@include lib/watching
 local graceUntil = lib.hear(group, state.heard, leaseMs) or state.graceUntil
 author.producer, author.session = session.id, session.key
 endingGroup = group
@@ -44,6 +46,5 @@ end
 lib.writeFinished()
 lib.writeCounts()
 lib.wakeMarked()
-
-local outbox = tonumber(call('HGET', P .. 'meta', 'outbox') or 0)
-return { now, group.ref, outbox > 0 and 1 or 0, recovered }
+if lib.watchers then lib.watchers.tell() end
+return { now, group.ref, (outboxGrew or tonumber(meta.outbox or 0) > 0) and 1 or 0, recovered }

@@ -58,6 +58,7 @@ end
 -- 4. Write: bytes, pending, ranges, counts; wake. Last the number.
 lib.enqueue(plan)
 lib.writeCounts()
+if lib.watchers then lib.watchers.tell() end
 lib.wakeMarked()
 lib.recordRequest(session, number, last, ARGV[3], outcomes)
 return { 0, now, lib.flatOutcomes(outcomes), guardErrors, reports and 1 or 0 }

@@ -17,6 +17,7 @@
 --@include lib/batch-time
 --@include lib/purge
 --@include lib/pass-keys
+--@include lib/watching
 
 local group = lib.findGroup(ARGV[1])
 if not group then return { 0, 0 } end
@@ -45,4 +46,5 @@ else
 end
 lib.writeFinished()
 lib.writeCounts()
+if lib.watchers then lib.watchers.tell() end
 return { purged, more and 1 or 0 }

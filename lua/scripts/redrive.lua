@@ -5,7 +5,7 @@
 -- Returns { redriven, more (0 or 1) }
 -- Keeps  a message is dead or ready, never both; what died first is ahead, in one call and over several.
 -- Died or reply lost right after: sent again, it finds them gone from the dead letters.
--- Cost  9 commands; 1 more per message that is named.
+-- Cost  10 commands; 1 more per message that is named.
 
 --@include lib/call
 --@include lib/time
@@ -14,6 +14,7 @@
 --@include lib/groups
 --@include lib/wake
 --@include lib/ready
+--@include lib/watching
 
 local group = lib.findGroup(ARGV[1])
 if not group then return { 0, 0 } end
@@ -40,6 +41,10 @@ for i, id in ipairs(ids) do ranges[i] = lib.loneRange(id, '~' .. (traits[i] or '
 lib.callWith('HDEL', dead .. ':traits', ids)
 lib.count(group.state, 'dead', -#ids)
 lib.makeReady(group, ranges, #ids, true)
+if lib.watchers then
+  for _, id in ipairs(ids) do lib.watchers.noteLone('redriven', group, id, '') end
+  lib.watchers.tell()
+end
 lib.writeCounts()
 lib.wakeMarked()
 return { #ids, more and 1 or 0 }

@@ -70,6 +70,7 @@ end
 -- 3. Write; the numbers last.
 lib.enqueue(plan)
 lib.writeCounts()
+if lib.watchers then lib.watchers.tell() end
 lib.wakeMarked()
 for producer, number in pairs(last) do call('SET', P .. 'p:' .. producer, number, 'EX', REMEMBERED_S) end
 return { now, applied, guardErrors, outboxGrew and 1 or 0 }

@@ -19,6 +19,7 @@
 --@include lib/batch-time
 --@include lib/purge
 --@include lib/pass-keys
+--@include lib/watching
 
 local name, limit = ARGV[1], math.min(tonumber(ARGV[2]), 1000)
 author.producer = ARGV[3]
@@ -78,6 +79,7 @@ keepOn(function(room) return lib.purgeRetries(group, room, 'removed') end)
 keepOn(function(room) return lib.purgeDead(group, room) end)
 lib.writeFinished()
 lib.writeCounts()
+if lib.watchers then lib.watchers.tell() end
 
 -- 3. Nothing is left of it.
 if not left then

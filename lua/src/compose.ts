@@ -48,6 +48,8 @@ const ALLOW_OOM: Readonly<Record<ScriptName, boolean>> = {
   'advance-publishing': false,
   sync: true,
   close: true,
+  watch: true,
+  progress: true,
   stats: true,
   pause: true,
   'dead-letters': true,

@@ -25,6 +25,8 @@ export type ScriptName =
   | 'advance-publishing'
   | 'sync'
   | 'close'
+  | 'watch'
+  | 'progress'
   | 'stats'
   | 'pause'
   | 'dead-letters'
@@ -223,6 +225,8 @@ export type AdvanceReply =
       outbox: boolean
       /** All that was taken had expired or was known to guards; there may be more: ask again. */
       gone: boolean
+      /** Somebody wants to know what happens to this topic's messages, so results are worth sending. */
+      watched: boolean
       recovered?: Recovered
       /** Leases named by settles that the session does not hold. */
       refused: readonly number[]
@@ -259,6 +263,34 @@ export interface CloseRequest {
   running: readonly LeasePart[]
 }
 export type CloseReply = { status: 'ok'; released: number } | { status: 'lost' }
+
+// ---- watching: who subscribes to the channel `events` says so here, and again before the time is over. What is told there is in docs/wire-format.md.
+
+export interface WatchRequest {
+  /** 0: no longer. */
+  forMs: number
+}
+export interface WatchReply {
+  nowMs: number
+  /** It was watched before; if not, nothing was told until now. */
+  wasWatched: boolean
+}
+/** What those that consume are told on their wake channels when somebody begins to watch. */
+export const WATCHED = 'watched'
+
+export interface ProgressRequest {
+  group: GroupRef
+  session: string
+  lease: number
+  /** Position in the batch. */
+  index: number
+  attempt: number
+  /** JSON. */
+  value: string
+}
+export interface ProgressReply {
+  watched: boolean
+}
 
 // ---- outbox
 

@@ -69,6 +69,7 @@ export class FakeServer {
       solo: false,
       outbox: false,
       gone: false,
+      watched: false,
       refused,
       ranges,
       guardErrors: [],

@@ -12,6 +12,7 @@ import {
   outboxRead,
   outboxTrim,
   pause,
+  progress,
   publish,
   purge,
   redrive,
@@ -20,8 +21,10 @@ import {
   type Script,
   type Settle,
   sync,
+  watch,
 } from '@busway/lua'
 import { expect } from 'chai'
+import type { Redis } from 'ioredis'
 import { privateRedis } from '../support/private-redis.js'
 import { type BatchOptions, encodeBatch } from './batch.js'
 import { failingAtCall, INJECTED } from './faulty.js'
@@ -217,6 +220,30 @@ describe('an error in a script, at any call up to the first write', function () 
   for (const what of ['waiting', 'dead'] as const)
     it(`of a purge: ${what}`, () => injectEverywhere(purge, { group: 'a', what, limit: 10, producer: 'purgeAAA' }))
   it('of the removal of a group', () => injectEverywhere(removeGroup, { group: 'b', limit: 10, producer: 'removeAA' }))
+  describe('while somebody watches', () => {
+    let subscriber: Redis
+    beforeEach(async () => {
+      subscriber = w.redis.duplicate()
+      await subscriber.subscribe(scripts.key(TOPIC, 'events'))
+      await scripts.run(watch, TOPIC, { forMs: HOUR_MS })
+    })
+    afterEach(() => subscriber.disconnect())
+
+    it('of an advance', () =>
+      injectEverywhere(
+        advance,
+        request('busAAAAA~1', 3, {
+          acks: [{ lease: 1 }],
+          settles: [{ lease: 2, index: 1, outcome: 'dead', reason: 'attempts', error: '{}' }],
+          renew: true,
+        }),
+      ))
+    it('of a purge', () => injectEverywhere(purge, { group: 'a', what: 'waiting', limit: 10, producer: 'purgeAAA' }))
+    it('of the news of progress', () =>
+      injectEverywhere(progress, { group, session: 'busAAAAA~1', lease: 1, index: 1, attempt: 1, value: '1' }))
+    it('of the end of watching', () => injectEverywhere(watch, { forMs: 0 }))
+  })
+  it('of the beginning of watching', () => injectEverywhere(watch, { forMs: HOUR_MS }))
   it('of a pause', () => injectEverywhere(pause, { group: 'a', paused: true }))
   it('of a relay, and of the trim after it', async () => {
     const { entries } = await scripts.run(outboxRead, TOPIC, { limit: 10 })

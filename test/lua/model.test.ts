@@ -37,17 +37,18 @@ describe('the scripts, used at random', function () {
     const rare = [becameDue, becameDue, paused, redriven, purged, removed]
     const sequences = fc.commands([...often, ...often, ...seldom, ...seldom, ...rare], { maxCommands: 60, size: 'max' })
     await fc.assert(
-      fc.asyncProperty(sequences, async (commands) => {
+      fc.asyncProperty(sequences, fc.boolean(), async (commands, watched) => {
         const namespace = `${w.namespace}-${++runs}`
         const real = new Real(
           w.redis,
           namespace,
           new ScriptDriver(w.redis, namespace, { redisVersion: w.server.version }),
         )
-        await real.start()
+        await real.start(watched)
         const model = new Model()
         await fc.asyncModelRun(() => ({ model, real }), commands)
         await drain(real, model)
+        await real.stop()
         await w.redis.del(real.key(`replies:${REQUESTER}`))
         await namespaceIsClean(w.redis, namespace)
         await w.redis.eval(

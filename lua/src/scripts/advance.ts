@@ -19,6 +19,7 @@ const DRAIN = 4
 const SOLO = 8
 const OUTBOX = 16
 const GONE = 32
+const WATCHED = 64
 
 const form = (name: ScriptName): Script<AdvanceRequest, AdvanceReply> => ({ name, args, reply })
 
@@ -96,6 +97,7 @@ function reply(raw: unknown): AdvanceReply {
     solo: (set & SOLO) !== 0,
     outbox: (set & OUTBOX) !== 0,
     gone: (set & GONE) !== 0,
+    watched: (set & WATCHED) !== 0,
     refused: list(refused).map(integer),
     ranges: fetchedRanges(ranges, lastLease - fetched + 1, failures, skips),
     guardErrors: guardErrors(errors),

@@ -75,7 +75,7 @@ class Redrive extends OfGroup {
   }
   toString = () => `redrive(${this.which})`
 
-  async apply(_model: Model, real: Real, group: ModelGroup): Promise<void> {
+  async apply(model: Model, real: Real, group: ModelGroup): Promise<void> {
     const key = real.key(`${group.ref}:dead`)
     const all = await real.redis.zrange(key, '0', '-1')
     const ids = this.which === 'all' ? all : all.filter((_, i) => (Number(this.which) >> (i % 4)) % 2)
@@ -91,6 +91,7 @@ class Redrive extends OfGroup {
       group.dead.delete(message)
       group.failures.delete(message)
       group.again.add(message)
+      model.happened('redriven', message, group)
     }
     group.makeReady(back, true)
   }

@@ -7,11 +7,13 @@ import {
   type PublishReply,
   type publish,
   type Script,
+  watch,
 } from '@busway/lua'
 import { expect } from 'chai'
 import type { Redis } from 'ioredis'
 import { decodeBodies, encodeBatch } from '../batch.js'
 import { violations } from '../invariants.js'
+import { type Listening, listen } from '../listening.js'
 import type { ScriptDriver } from '../script-driver.js'
 import { parseLease, type Range, readTopic, type Scored, type Sequenced, type TopicSnapshot } from '../snapshot.js'
 import type { MessageNumber, Model, ModelGroup } from './state.js'
@@ -40,6 +42,7 @@ export class Real {
   ]
   /** `batch[index]` -> message. */
   readonly #addresses = new Map<string, MessageNumber>()
+  #listening: Listening | undefined
 
   constructor(redis: Redis, namespace: string, scripts: ScriptDriver) {
     this.redis = redis
@@ -51,9 +54,17 @@ export class Real {
     return this.scripts.run(script, topic, request)
   }
 
-  async start(): Promise<void> {
+  /** `watched`: somebody watches from the beginning to the end. */
+  async start(watched: boolean): Promise<void> {
     for (const { session } of this.producers) await this.run(declare, { session })
     await this.run(declare, {}, OTHER_TOPIC)
+    if (!watched) return
+    this.#listening = await listen(this.redis, this.key('events'))
+    await this.run(watch, { forMs: 3_600_000 })
+  }
+
+  async stop(): Promise<void> {
+    await this.#listening?.stop()
   }
 
   key(name: string): string {
@@ -131,6 +142,12 @@ export class Real {
       told.map(({ request, group }) => `${request} ${group}`),
       'told to the requester',
     ).to.have.members(model.told)
+    const events = model.takeEvents()
+    if (this.#listening !== undefined) {
+      const heard = (await this.#listening.heard()).flat()
+      const happened = heard.map(({ type, batch, index, group }) => `${type} ${this.messageAt(batch, index)} ${group}`)
+      expect(happened, 'told to who watches').to.have.members(events)
+    }
     const other = await readTopic(this.redis, this.namespace, OTHER_TOPIC)
     expect(violations(other), 'invariants of the other topic').to.deep.equal([])
     const relayed = other.unclaimed.flatMap((range) => decodeBodies(other.batches.get(range.batch) as Buffer))

@@ -110,12 +110,17 @@ export class ModelGroup {
     this.given.set(message, true)
     this.failures.delete(message)
     // Of a dead letter it was told when it died.
-    if (!this.dead.has(message)) this.told.push(message)
+    if (this.dead.has(message)) return
+    this.told.push(message)
+    this.#model.happened('settled', message, this)
   }
 
   die(message: MessageNumber): void {
     this.dead.add(message)
     this.told.push(message)
+    // Its last failure is not tried again.
+    this.#model.unhappened('retried', message, this)
+    this.#model.happened('dead', message, this)
   }
 
   fail(message: MessageNumber, attempts: number, crashes: number): ModelFailure {
@@ -123,6 +128,7 @@ export class ModelGroup {
     failure.attempts += attempts
     failure.crashes += crashes
     this.failures.set(message, failure)
+    this.#model.happened('retried', message, this)
     return failure
   }
 
@@ -155,6 +161,8 @@ export class Model {
   readonly asked = new Set<MessageNumber>()
   /** What it was told of by groups that were removed. */
   readonly toldByRemoved: string[] = []
+  /** What whoever watches is to be told since it was asked last: `<what> <message> <group>`. */
+  #events: string[] = []
   /** Own ids that exist, with the message that has each. */
   readonly ownIds = new Map<string, MessageNumber>()
   #messages = 0
@@ -168,8 +176,24 @@ export class Model {
     return ++this.#order
   }
 
+  happened(what: string, message: MessageNumber, { name }: ModelGroup): void {
+    this.#events.push(`${what} ${message} ${name}`)
+  }
+
+  unhappened(what: string, message: MessageNumber, { name }: ModelGroup): void {
+    this.#events.splice(this.#events.lastIndexOf(`${what} ${message} ${name}`), 1)
+  }
+
+  takeEvents(): string[] {
+    return this.#events.splice(0)
+  }
+
   remove(group: ModelGroup): void {
-    for (const message of group.held()) if (!group.dead.has(message)) group.told.push(message)
+    for (const message of group.held()) {
+      if (group.dead.has(message)) continue
+      group.told.push(message)
+      this.happened('settled', message, group)
+    }
     this.toldByRemoved.push(...this.#toldBy(group))
     this.groups.delete(group.name)
   }
