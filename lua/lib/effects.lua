@@ -1,11 +1,11 @@
 -- What follows a message and not a client, honoured on every end, in every process: `owns`, keys deleted if they still name this message,
--- once every group has ended it; `reportTo`, which tells each group's outcome to a topic, as a message, or to a requester that waits. Kept in the hash
--- `follows`: batch -> its properties.
+-- once every group has ended it; `reportTo`, which tells each group's outcome to a topic, as a message, or to a requester that waits; `keepResult`, which keeps it
+-- for a time. Kept in the hash `follows`: batch -> its properties.
 -- Included where a message has them. Needs: call, counts, range, groups, author.
 
 --@include lib/envelope
 --@include lib/outbox
---@include lib/end-fields
+--@include lib/report-body
 
 function lib.endedEverywhere(batch, left)
   local dead = 0
@@ -49,12 +49,6 @@ function lib.reportBatch(body, key)
   })
 end
 
-function lib.reportBody(id, group, outcome, detail)
-  local body = '{"id":' .. cjson.encode(id)
-  if group then body = body .. ',"group":' .. cjson.encode(lib.groupName(group)) end
-  return body .. ',"outcome":"' .. outcome .. '"' .. lib.endFields(detail) .. '}'
-end
-
 function lib.report(batch, to, left, id, group, outcome, detail)
   local decoded, target = pcall(cjson.decode, to)
   if not decoded or type(target) ~= 'table' then return end
@@ -72,5 +66,9 @@ function lib.honour(batch, props, left, group, outcome, detail)
   local found = lib.properties(props)
   local id = lib.messageId(batch, 1, 0)
   if outcome and found[REPORT_TO] then lib.report(batch, found[REPORT_TO][1], left, id, group, outcome, detail) end
+  if outcome and found[KEEP_RESULT] then
+    --@include lib/keep-result
+    lib.keepResult(found[KEEP_RESULT][1], id, group, outcome, detail)
+  end
   if found[OWNS] and lib.endedEverywhere(batch, left) then lib.releaseOwned(found[OWNS], id) end
 end

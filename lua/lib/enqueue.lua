@@ -34,7 +34,7 @@ function lib.planBatch(plan, batch)
   end
   if batch.own then acceptedIds[batch.id] = true end
   plan.lone[#plan.lone + 1], plan.lone[#plan.lone + 2] = batch.id, batch.value
-  if found and (found[OWNS] or found[REPORT_TO]) then
+  if found and (found[OWNS] or found[REPORT_TO] or found[KEEP_RESULT]) then
     plan.follows[#plan.follows + 1], plan.follows[#plan.follows + 2] = batch.id, props
   end
 end

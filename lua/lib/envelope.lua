@@ -31,7 +31,7 @@ function lib.properties(props)
   return found
 end
 
-local KEY, PRIORITY, OWNS, REPORT_TO = 2, 3, 4, 5
+local KEY, PRIORITY, OWNS, REPORT_TO, KEEP_RESULT = 2, 3, 4, 5, 7
 
 -- Where the table of expiries begins, in a batch that has one.
 function lib.expiryTable(value)

@@ -50,6 +50,7 @@ const ALLOW_OOM: Readonly<Record<ScriptName, boolean>> = {
   close: true,
   watch: true,
   progress: true,
+  settled: true,
   stats: true,
   pause: true,
   'dead-letters': true,

@@ -27,6 +27,7 @@ export type ScriptName =
   | 'close'
   | 'watch'
   | 'progress'
+  | 'settled'
   | 'stats'
   | 'pause'
   | 'dead-letters'
@@ -290,6 +291,25 @@ export interface ProgressRequest {
 }
 export interface ProgressReply {
   watched: boolean
+}
+
+// ---- settled: how a message ended, as far as that is known.
+
+export interface SettledRequest {
+  /** As its publisher or consumer knows it. */
+  id: string
+  /** Default: whichever ended it. */
+  group?: string
+}
+export interface SettledReply {
+  nowMs: number
+  /** A group has not ended it. */
+  open: boolean
+  /** Groups that have; without one, nobody had it yet. */
+  ended: readonly {
+    group?: string /** JSON of a report with its `time`; absent where nothing was kept. */
+    report?: string
+  }[]
 }
 
 // ---- outbox

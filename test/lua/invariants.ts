@@ -55,6 +55,11 @@ export function violations(topic: TopicSnapshot): string[] {
     if (topic.large.has(batch) !== count > 1) say(`batch ${batch} of ${count} is stored as the wrong kind`)
   }
 
+  for (const [kind, ids] of [
+    ['replies', topic.replies.keys()],
+    ['result', topic.results.keys()],
+  ] as const)
+    for (const id of ids) if (!topic.expiring.has(`${kind}:${id}`)) say(`${kind}:${id} never goes`)
   for (const batch of topic.follows.keys())
     if (!topic.batches.has(batch)) say(`follows knows ${batch}, which is not stored`)
   const scheduled = new Set(topic.scheduled.map(({ member }) => member.seq))

@@ -85,6 +85,10 @@ export interface TopicSnapshot {
   readonly follows: Map<string, Buffer>
   /** Requester -> replies it was not there for. They go by themselves. */
   readonly replies: Map<string, string[]>
+  /** Message id -> group -> what it said of the message's end. They go by themselves. */
+  readonly results: Map<string, Map<string, string>>
+  /** Keys that expire. */
+  readonly expiring: Set<string>
   /** Message id -> member of `scheduled`, of messages that a guard may take back. */
   readonly deferred: Map<string, string>
   readonly producers: Map<string, string>
@@ -108,11 +112,11 @@ for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
   elseif type == 'list' then value = redis.call('LRANGE', key, 0, -1)
   elseif type == 'zset' then value = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
   else value = redis.call('SMEMBERS', key) end
-  out[#out + 1] = { key, type, value }
+  out[#out + 1] = { key, type, value, redis.call('PTTL', key) }
 end
 return out`
 
-type RawKey = [name: Buffer, type: Buffer, value: Buffer[]]
+type RawKey = [name: Buffer, type: Buffer, value: Buffer[], expiresInMs: number]
 
 /** Every key with its content, as text that can be compared: for tests that ask whether anything changed. */
 export async function readRaw(redis: Redis, pattern: string): Promise<Map<string, string>> {
@@ -186,7 +190,7 @@ function parseFailure(text: string): Failure {
 }
 
 /** The keys that an idle topic keeps. */
-const STAYS = /^(meta|groups|p:[^:]+(:o)?|[^:@]+@\d+:(state|sessions|session:.+|waiting))$/
+const STAYS = /^(meta|groups|p:[^:]+(:o)?|result:.+|[^:@]+@\d+:(state|sessions|session:.+|waiting))$/
 
 function interpret(topic: string, prefix: string, keys: RawKey[]): TopicSnapshot {
   const snapshot: TopicSnapshot = {
@@ -206,6 +210,8 @@ function interpret(topic: string, prefix: string, keys: RawKey[]): TopicSnapshot
     scheduled: [],
     follows: new Map(),
     replies: new Map(),
+    results: new Map(),
+    expiring: new Set(),
     deferred: new Map(),
     producers: new Map(),
     outcomes: new Map(),
@@ -215,8 +221,9 @@ function interpret(topic: string, prefix: string, keys: RawKey[]): TopicSnapshot
     unknown: [],
     leftovers: [],
   }
-  for (const [key, , value] of keys) {
+  for (const [key, , value, expiresInMs] of keys) {
     const name = key.toString().slice(prefix.length)
+    if (expiresInMs >= 0) snapshot.expiring.add(name)
     if (!STAYS.test(name)) snapshot.leftovers.push(name)
     const inGroup = /^([^:@]+@\d+):(.*)$/s.exec(name)
     const known = inGroup
@@ -268,7 +275,11 @@ function readTopicKey(topic: TopicSnapshot, name: string, value: Buffer[]): bool
   else if (name === 'pending') into(topic.pending, Number)
   else if (name === 'follows') into(topic.follows, (raw) => raw)
   else if (name.startsWith('replies:')) topic.replies.set(name.slice('replies:'.length), value.map(String))
-  else if (name === 'deferred') into(topic.deferred, String)
+  else if (name.startsWith('result:')) {
+    const reports = new Map<string, string>()
+    into(reports, String)
+    topic.results.set(name.slice('result:'.length), reports)
+  } else if (name === 'deferred') into(topic.deferred, String)
   else if (name === 'removing') into(topic.removing, String)
   else if (name === 'groups')
     for (const [field, raw] of pairs(value)) {

@@ -37,6 +37,7 @@ describe('a publish with bad input', () => {
     ['an option of later', ['orders.paid', 1, { durability: 'aof' }], 'INVALID_OPTIONS', 'not available yet'],
     ['a priority that is no integer', ['orders.paid', 1, { priority: 0.5 }], 'INVALID_OPTIONS', 'an integer'],
     ['a priority beyond exact numbers', ['orders.paid', 1, { priority: 2 ** 53 }], 'INVALID_OPTIONS', 'an integer'],
+    ['a result kept for no time', ['orders.paid', 1, { keepResult: 0 }], 'INVALID_OPTIONS', 'below 1 ms'],
     ['an expiry of 0', ['orders.paid', 1, { expiresIn: 0 }], 'INVALID_OPTIONS', 'below 1 ms'],
     ['options that are none', ['orders.paid', 1, 'now'], 'INVALID_OPTIONS', 'an object'],
     ['a negative delay', ['orders.paid', 1, { delay: -1 }], 'INVALID_OPTIONS', 'negative'],

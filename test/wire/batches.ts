@@ -18,6 +18,7 @@ export const properties: fc.Arbitrary<BatchProperties> = fc
       ),
     ),
     id: some(words),
+    keepResultMs: some(fc.maxSafeNat()),
   })
   .map(
     (all) =>

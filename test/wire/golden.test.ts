@@ -111,6 +111,7 @@ describe('the wire format, byte for byte', () => {
       owns: ['lock:1', 'lock:2'],
       reportTo: { topic: '$flow', key: 'f' },
       id: 'order-7',
+      keepResultMs: 3_600_000,
     })
     expect(properties.toString('hex')).to.equal(
       hex(
@@ -121,6 +122,7 @@ describe('the wire format, byte for byte', () => {
         '04 0600 6c6f636b3a32',
         '05 1b00 7b22746f706963223a2224666c6f77222c226b6579223a2266227d',
         '06 0700 6f726465722d37',
+        '07 0700 33363030303030',
       ).toString('hex'),
     )
     const envelope = decodeBatch(encodeBatch(time, properties, [json('null')]))
@@ -131,6 +133,7 @@ describe('the wire format, byte for byte', () => {
       owns: ['lock:1', 'lock:2'],
       reportTo: { topic: '$flow', key: 'f' },
       id: 'order-7',
+      keepResultMs: 3_600_000,
     })
   })
 })

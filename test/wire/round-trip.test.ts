@@ -34,6 +34,7 @@ describe('an encoded batch', () => {
         expect(envelope).to.deep.include({
           key: undefined,
           id: undefined,
+          keepResultMs: undefined,
           reportTo: undefined,
           priority: 0,
           owns: [],

@@ -24,6 +24,7 @@ export const OTHER_TOPIC = 'invoices'
 export const REQUESTER = 'busRRRRR'
 const PRIORITY = 3
 const REPORT_TO = 5
+const KEEP_RESULT = 7
 
 export interface Producer {
   readonly session: string
@@ -107,7 +108,7 @@ export class Real {
     return new Map(Object.entries(fields).map(([number, text]) => [Number(number), parseLease(text)]))
   }
 
-  /** `asked`: by a requester that is not there, and waits for long. */
+  /** `asked`: by a requester that is not there, and waits for long; and how it ends is kept. */
   encode(
     messages: readonly MessageNumber[],
     priority = 0,
@@ -118,7 +119,7 @@ export class Real {
     const address = { requester: REQUESTER, request: String(messages[0]), untilMs: Date.now() + 3_600_000 }
     const properties: [number, string][] = []
     if (priority !== 0) properties.push([PRIORITY, String(priority)])
-    if (asked) properties.push([REPORT_TO, JSON.stringify(address)])
+    if (asked) properties.push([REPORT_TO, JSON.stringify(address)], [KEEP_RESULT, '3600000'])
     return encodeBatch(messages, { properties, ...(expires.some(Boolean) && { expiresAtMs: expires }) })
   }
 
@@ -142,6 +143,11 @@ export class Real {
       told.map(({ request, group }) => `${request} ${group}`),
       'told to the requester',
     ).to.have.members(model.told)
+    const kept = [...topic.results].flatMap(([id, reports]) => {
+      const [, batch = '', index] = /^(.*)\.(\d+)$/.exec(id) ?? []
+      return [...reports.keys()].map((group) => `${this.messageAt(batch, Number(index))} ${group}`)
+    })
+    expect(kept, 'kept of their ends').to.have.members([...new Set(model.told)])
     const events = model.takeEvents()
     if (this.#listening !== undefined) {
       const heard = (await this.#listening.heard()).flat()

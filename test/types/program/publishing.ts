@@ -35,7 +35,7 @@ await bus.publish('orders.paid', { id: '1' })
 // Options are the kernel's and the plugins'.
 await bus.publish('orders.paid', paid, { id: '1', type: 't', key: 'k', headers: { a: 'b' }, position: 'front' })
 await bus.publish('orders.paid', paid, { deliverAt: new Date(), signal: AbortSignal.timeout(1) })
-await bus.publish('orders.paid', paid, { priority: -3, expiresIn: '5m' })
+await bus.publish('orders.paid', paid, { priority: -3, expiresIn: '5m', keepResult: '1h' })
 // @ts-expect-error a priority is a number
 await bus.publish('orders.paid', paid, { priority: 'high' })
 // @ts-expect-error no such option

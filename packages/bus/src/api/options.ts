@@ -25,6 +25,11 @@ export interface PublishOptionsCore {
    * Default: never.
    */
   expiresIn?: Duration
+  /**
+   * Keeps how each group ends it (the outcome, and what its handler returned or threw) for this long, so that `bus.topic(name).settled(id)` tells it also to
+   * those who ask later. It takes Redis memory meanwhile; a message that is watched when it ends needs none. Default: it is not kept.
+   */
+  keepResult?: Duration
   /** Gives up waiting for the answer: rejects with `PUBLISH_UNKNOWN` if the message may be in Redis already. */
   signal?: AbortSignal
 }

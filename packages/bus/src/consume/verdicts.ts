@@ -24,15 +24,16 @@ export class Verdicts {
 
   succeeded(run: Run, result: unknown, staged: readonly StagedPublish[] | undefined, runMs: number): void {
     const { range, index } = run
-    const reportTo = range.envelope().reportTo
-    if (this.#isBare && staged === undefined && reportTo === undefined) {
+    const { reportTo, keepResultMs } = range.envelope()
+    const isAskedFor = reportTo !== undefined || keepResultMs !== undefined
+    if (this.#isBare && staged === undefined && !isAskedFor) {
       range.held.settler.done(range, index)
       return
     }
     const outcome: Outcome = { kind: 'done', result }
     const ended = this.#ended(run, outcome, runMs)
     const guardCalls = this.#guardCalls(run, outcome)
-    const resultJson = reportTo === undefined ? undefined : this.#resultJson(run, result)
+    const resultJson = isAskedFor ? this.#resultJson(run, result) : undefined
     if (guardCalls === undefined && staged === undefined && resultJson === undefined) {
       range.held.settler.done(range, index, ended)
       return

@@ -17,6 +17,7 @@ const kernelNames = [
   'delay',
   'deliverAt',
   'expiresIn',
+  'keepResult',
   'signal',
 ] as const
 /** Named on the design page, and coming. */
@@ -31,6 +32,7 @@ export interface Special {
   readonly front: boolean
   readonly priority: number
   readonly expiresInMs: number | undefined
+  readonly keepResultMs: number | undefined
 }
 
 /** Throws INVALID_OPTIONS. */
@@ -59,7 +61,7 @@ function checkKernelOption(name: (typeof kernelNames)[number], value: unknown): 
   else if (name === 'key') checkText(name, value, 1_000)
   else if (name === 'headers') checkHeaders(value)
   else if (name === 'delay') durationMs(name, value)
-  else if (name === 'expiresIn') durationMs(name, value, 1)
+  else if (name === 'expiresIn' || name === 'keepResult') durationMs(name, value, 1)
   else if (name === 'priority')
     check(name, value, Number.isSafeInteger(value), 'an integer; higher goes first, 0 is the default')
   else if (name === 'position') check(name, value, value === 'back' || value === 'front', "'back' or 'front'")
@@ -90,7 +92,7 @@ function checkHeaders(value: unknown): void {
 
 /** What the options ask for; `undefined` if nothing. They have been checked. */
 export function specialOf(options: Readonly<Record<string, unknown>>): Special | undefined {
-  const { id, key, delay, deliverAt, position, priority = 0, expiresIn } = options as PublishOptionsCore
+  const { id, key, delay, deliverAt, position, priority = 0, expiresIn, keepResult } = options as PublishOptionsCore
   const asksForNothing =
     id === undefined &&
     key === undefined &&
@@ -98,7 +100,8 @@ export function specialOf(options: Readonly<Record<string, unknown>>): Special |
     deliverAt === undefined &&
     position !== 'front' &&
     priority === 0 &&
-    expiresIn === undefined
+    expiresIn === undefined &&
+    keepResult === undefined
   if (asksForNothing) return undefined
   return {
     id,
@@ -108,5 +111,6 @@ export function specialOf(options: Readonly<Record<string, unknown>>): Special |
     front: position === 'front',
     priority,
     expiresInMs: expiresIn === undefined ? undefined : durationMs('expiresIn', expiresIn, 1),
+    keepResultMs: keepResult === undefined ? undefined : durationMs('keepResult', keepResult, 1),
   }
 }

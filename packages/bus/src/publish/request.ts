@@ -211,6 +211,7 @@ function isAlone({ special, followers }: PreparedMessage): boolean {
       special.delayMs !== undefined ||
       special.dueAtMs !== undefined ||
       special.front ||
+      special.keepResultMs !== undefined ||
       special.priority !== 0)
   )
 }
@@ -219,7 +220,11 @@ function isAlone({ special, followers }: PreparedMessage): boolean {
 export function batchOfOne(message: PreparedMessage, packing: Packing, at: number): BatchToPublish {
   const { special, followers } = message
   const properties =
-    special?.id === undefined && special?.key === undefined && !special?.priority && followers === undefined
+    special?.id === undefined &&
+    special?.key === undefined &&
+    !special?.priority &&
+    special?.keepResultMs === undefined &&
+    followers === undefined
       ? packing.plainProperties
       : encodeProperties({
           source: packing.source,
@@ -228,6 +233,7 @@ export function batchOfOne(message: PreparedMessage, packing: Packing, at: numbe
           ...(special?.id === undefined ? {} : { id: special.id }),
           ...(followers?.owns === undefined ? {} : { owns: followers.owns }),
           ...(followers?.reportTo === undefined ? {} : { reportTo: reportToOf(followers.reportTo, packing, at) }),
+          ...(special?.keepResultMs === undefined ? {} : { keepResultMs: special.keepResultMs }),
         })
   const batch: BatchToPublish = { value: encodeBatch(packing.timeOf(at), properties, [message]) }
   if (special?.id !== undefined) batch.id = special.id

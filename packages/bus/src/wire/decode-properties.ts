@@ -10,6 +10,7 @@ export interface DecodedProperties {
   owns: readonly string[]
   reportTo: ReportTo | undefined
   id: string | undefined
+  keepResultMs: number | undefined
 }
 
 /** The properties region, bytes `from` to `to`. Throws UNDECODABLE. */
@@ -20,6 +21,7 @@ export function decodeProperties(bytes: Buffer, from: number, to: number): Decod
   let owns: string[] | undefined
   let reportTo: ReportTo | undefined
   let id: string | undefined
+  let keepResultMs: number | undefined
   let before = 0
   for (let at = from; at < to; ) {
     if (at + 3 > to) throw undecodable('a property is cut short')
@@ -38,10 +40,11 @@ export function decodeProperties(bytes: Buffer, from: number, to: number): Decod
     else if (tag === Property.owns) owns = [...(owns ?? []), text]
     else if (tag === Property.reportTo) reportTo = decodeReportTo(text)
     else if (tag === Property.id) id = text
+    else if (tag === Property.keepResult) keepResultMs = decodeMs(text)
     else throw undecodable(`it has a property that this client does not know (${tag})`)
   }
   if (source === undefined) throw undecodable('it does not say who published it')
-  return { source, key, priority, owns: owns ?? none, reportTo, id }
+  return { source, key, priority, owns: owns ?? none, reportTo, id, keepResultMs }
 }
 
 const none: readonly string[] = Object.freeze([])
@@ -50,6 +53,12 @@ function decodePriority(text: string): number {
   const priority = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN
   if (!Number.isSafeInteger(priority)) throw undecodable('its priority is no integer')
   return priority
+}
+
+function decodeMs(text: string): number {
+  const ms = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+  if (!Number.isSafeInteger(ms)) throw undecodable('keepResult is no number of milliseconds')
+  return ms
 }
 
 function decodeReportTo(text: string): ReportTo {

@@ -17,6 +17,8 @@ export class Envelope {
   readonly reportTo: ReportTo | undefined
   /** The message's own id. */
   readonly id: string | undefined
+  /** How long it is kept how each group ended it. */
+  readonly keepResultMs: number | undefined
 
   readonly #bytes: Buffer
   readonly #table: number
@@ -40,6 +42,7 @@ export class Envelope {
     this.owns = properties.owns
     this.reportTo = properties.reportTo
     this.id = properties.id
+    this.keepResultMs = properties.keepResultMs
   }
 
   /** The bytes of message `index`'s body; a view, not a copy. */

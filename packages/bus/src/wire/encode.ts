@@ -27,6 +27,7 @@ export function encodeProperties(properties: BatchProperties): Buffer {
   for (const key of properties.owns ?? []) entries.push([Property.owns, key])
   if (properties.reportTo !== undefined) entries.push([Property.reportTo, JSON.stringify(properties.reportTo)])
   if (properties.id !== undefined) entries.push([Property.id, properties.id])
+  if (properties.keepResultMs !== undefined) entries.push([Property.keepResult, String(properties.keepResultMs)])
 
   let bytes = 0
   for (const [, value] of entries) {

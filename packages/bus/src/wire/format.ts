@@ -13,7 +13,7 @@ export const JSON_TYPE = 'application/json'
 export const BATCH_MESSAGES = 128
 export const BATCH_BYTES = 256 * 1024
 
-export const Property = { source: 1, key: 2, priority: 3, owns: 4, reportTo: 5, id: 6 } as const
+export const Property = { source: 1, key: 2, priority: 3, owns: 4, reportTo: 5, id: 6, keepResult: 7 } as const
 /** Properties from here on may be skipped by a reader that does not know them. */
 export const FIRST_OPTIONAL_PROPERTY = 128
 export const Extra = { type: 1, contentType: 2, header: 3 } as const
@@ -32,4 +32,6 @@ export interface BatchProperties {
   reportTo?: ReportTo
   /** The message's own id. */
   id?: string
+  /** How long it is kept how each group ended it, in milliseconds from then. */
+  keepResultMs?: number
 }
