@@ -95,6 +95,126 @@ describe('a settler', () => {
     expect(confirmed).to.deep.equal([ended])
   })
 
+  describe('of a batch that publishes', () => {
+    const staged = [{ topic: 'b', batch: { value: new Uint8Array(1) } }]
+    const indexes = (settles: readonly { index: number; outcome: string }[]) =>
+      settles.map(({ index, outcome }) => `${outcome} ${index}`).sort()
+
+    it('sends nothing before all have ended, then all at once, with the publishes once', () => {
+      const settler = new Settler(silent)
+      const range = heldRange({ settler, lease: 7, count: 5 })
+      const together = settler.together(5, staged)
+      for (const index of [3, 0, 1]) together.done(range, index)
+      together.tell(range, 2, retry(range, 2))
+      expect([settler.unsent, settler.sendable, settler.unended]).to.deep.equal([4, 0, 1])
+      expect(settler.take().size).to.equal(0)
+      together.done(range, 4)
+      expect(settler.sendable).to.equal(5)
+      const shipment = settler.take()
+      expect(shipment.publishing).to.equal(true)
+      expect(shipment.acks).to.deep.equal([
+        { lease: 7, from: 0, count: 2 },
+        { lease: 7, from: 4, count: 1 },
+      ])
+      expect(indexes(shipment.settles)).to.deep.equal(['done 3', 'retry 2'])
+      const carried = shipment.settles.map((settle) => (settle.outcome === 'done' ? settle.staged : undefined))
+      expect(carried.filter((each) => each !== undefined)).to.deep.equal([staged])
+      settler.confirm(shipment)
+      expect(settler.unconfirmed).to.equal(0)
+    })
+
+    it('acknowledges by its lease alone what is all of a range', () => {
+      const settler = new Settler(silent)
+      const ranges = [1, 2].map((lease) => heldRange({ settler, lease, count: 3 }))
+      const together = settler.together(6, staged)
+      for (const range of ranges) for (const index of [0, 1, 2]) together.done(range, index)
+      expect(settler.take().acks).to.deep.equal([{ lease: 1, from: 1, count: 2 }, { lease: 2 }])
+    })
+
+    it('adds to what one of its messages publishes by itself', () => {
+      const settler = new Settler(silent)
+      const range = heldRange({ settler, count: 2 })
+      const together = settler.together(2, staged)
+      together.done(range, 0)
+      together.tell(range, 1, publishing(range, 1))
+      const [settle, ...others] = settler.take().settles
+      expect(others).to.deep.equal([])
+      expect(settle).to.have.property('staged').with.length(2)
+    })
+
+    it('publishes nothing if none is done', () => {
+      const settler = new Settler(silent)
+      const range = heldRange({ settler, count: 2 })
+      const together = settler.together(2, staged)
+      for (const index of [0, 1]) together.tell(range, index, retry(range, index))
+      const shipment = settler.take()
+      expect([shipment.publishing, shipment.size]).to.deep.equal([false, 2])
+    })
+
+    it('keeps it together while Redis is full, and when it is sent again', () => {
+      const settler = new Settler(silent)
+      const range = heldRange({ settler, count: 4 })
+      const together = settler.together(3, staged)
+      together.done(range, 0)
+      together.tell(range, 1, retry(range, 1))
+      together.done(range, 2)
+      settler.giveBack(settler.take())
+      settler.holdPublishing(true)
+      settler.done(range, 3)
+      expect([settler.sendable, settler.heldBack, settler.unconfirmedEnds]).to.deep.equal([1, 3, 1])
+      const other = settler.take()
+      expect([other.publishing, other.size]).to.deep.equal([false, 1])
+      settler.confirm(other)
+      settler.holdPublishing(false)
+      const shipment = settler.take()
+      expect([shipment.publishing, shipment.size]).to.deep.equal([true, 3])
+    })
+
+    it('goes whole in one request, however many outcomes it has, and the rest in the next', () => {
+      const settler = new Settler(silent)
+      const range = heldRange({ settler, count: 1_000 })
+      const together = settler.together(900, staged)
+      together.done(range, 0)
+      for (let i = 1; i < 900; i++) together.tell(range, i, retry(range, i))
+      for (let i = 900; i < 1_000; i++) settler.tell(range, i, retry(range, i))
+      expect([settler.take(), settler.take()].map(({ size }) => size)).to.deep.equal([900, 100])
+    })
+
+    it('waits no longer for messages that hang once time is up, and settles them by themselves', () => {
+      const settler = new Settler(silent)
+      const range = heldRange({ settler, count: 3 })
+      const together = settler.together(3, staged)
+      together.tell(range, 0, retry(range, 0))
+      // Nothing that is done could take the publishes along.
+      settler.hurry()
+      expect(settler.sendable).to.equal(0)
+      together.done(range, 1)
+      settler.hurry()
+      expect(settler.take().size).to.equal(2)
+      together.done(range, 2)
+      expect(settler.take().acks).to.deep.equal([{ lease: 1, from: 2, count: 1 }])
+    })
+
+    it('tells observers of all of it, or that it was refused', () => {
+      const confirmed: unknown[] = []
+      const ended = (result: number) => ({
+        run: undefined as never,
+        outcome: { kind: 'done', result } as const,
+        runMs: 1,
+      })
+      const settler = new Settler({ ...silent, confirmed: ({ outcome }) => confirmed.push(outcome) })
+      const range = heldRange({ settler, count: 4 })
+      const together = settler.together(2, staged)
+      for (const index of [0, 1]) together.done(range, index, ended(index))
+      settler.confirm(settler.take())
+      expect(confirmed).to.have.deep.members([0, 1].map((index) => ended(index).outcome))
+      settler.together(2, staged).done(range, 2, ended(2))
+      const refused: unknown[] = []
+      expect(settler.lose(({ outcome }) => refused.push(outcome))).to.equal(1)
+      expect(refused).to.deep.equal([ended(2).outcome])
+    })
+  })
+
   it('knows that messages which ran before are held, until they are settled', () => {
     const settler = new Settler(silent)
     const range = heldRange({ settler, again: true })
@@ -113,7 +233,9 @@ describe('a settler', () => {
           how: fc.constantFrom('done', 'retry', 'publish'),
           pick: fc.nat(),
         }),
+        fc.record({ do: fc.constant('batch' as const), size: fc.integer({ min: 1, max: 5 }), failing: fc.nat(31) }),
         fc.record({ do: fc.constant('release' as const), pick: fc.nat() }),
+        fc.record({ do: fc.constant('hold' as const), held: fc.boolean() }),
         fc.record({ do: fc.constant('take' as const) }),
         fc.record({ do: fc.constant('confirm' as const) }),
         fc.record({ do: fc.constant('lose' as const) }),
@@ -127,14 +249,27 @@ describe('a settler', () => {
         const settler = new Settler({ ...silent, rangeSettled: (range) => gone.push(range.lease) })
         const ranges: HeldRange[] = []
         const running: { range: HeldRange; index: number }[] = []
+        const batches: string[][] = []
         let underWay: Shipment[] = []
         const apply = (shipment: Shipment) => {
+          const before = settled.length
           for (const { lease, from = 0, count } of [...shipment.acks, ...shipment.releases]) {
             const size = count ?? (ranges[lease] as HeldRange).count
             for (let i = 0; i < size; i++) settled.push(`${lease}:${from + i}`)
           }
           for (const { lease, index } of shipment.settles) settled.push(`${lease}:${index}`)
+          const inOne = new Set(settled.slice(before))
+          for (const batch of batches) {
+            const among = batch.filter((message) => inOne.has(message))
+            expect(among.length).to.be.oneOf([0, batch.length])
+          }
           settler.confirm(shipment)
+        }
+        const start = () => {
+          for (const range of ranges) {
+            const index = range.takeNext()
+            if (index >= 0) running.push({ range, index })
+          }
         }
         let messages = 0
         for (const step of plan) {
@@ -143,15 +278,23 @@ describe('a settler', () => {
             messages += step.count
             ranges.push(range)
           } else if (step.do === 'end') {
-            for (const range of ranges) {
-              const index = range.takeNext()
-              if (index >= 0) running.push({ range, index })
-            }
+            start()
             const [run] = running.splice(step.pick % Math.max(1, running.length), 1)
             if (run === undefined) continue
             if (step.how === 'done') settler.done(run.range, run.index)
             else settler.tell(run.range, run.index, (step.how === 'retry' ? retry : publishing)(run.range, run.index))
-          } else if (step.do === 'release') {
+          } else if (step.do === 'batch') {
+            start()
+            const members = running.splice(0, step.size)
+            const together = settler.together(members.length, [{ topic: 'b', batch: { value: new Uint8Array(1) } }])
+            members.forEach(({ range, index }, i) => {
+              if (step.failing & (1 << i)) together.tell(range, index, retry(range, index))
+              else together.done(range, index)
+            })
+            const isDone = members.some((_, i) => !(step.failing & (1 << i)))
+            if (isDone) batches.push(members.map(({ range, index }) => `${range.lease}:${index}`))
+          } else if (step.do === 'hold') settler.holdPublishing(step.held)
+          else if (step.do === 'release') {
             const range = ranges[step.pick % Math.max(1, ranges.length)]
             if (range !== undefined) settler.release(range)
           } else if (step.do === 'take') underWay.push(settler.take())
@@ -168,6 +311,7 @@ describe('a settler', () => {
         for (const shipment of underWay) apply(shipment)
         for (const { range, index } of running) settler.done(range, index)
         for (const range of ranges) settler.release(range)
+        settler.holdPublishing(false)
         while (settler.sendable > 0) apply(settler.take())
         expect(new Set(settled).size).to.equal(settled.length)
         expect(settled.length).to.equal(messages)

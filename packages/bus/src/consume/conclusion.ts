@@ -6,6 +6,7 @@ import { toError } from './error-record.js'
 import type { HeldRange } from './held-range.js'
 import type { Run, RunSubject } from './run.js'
 import type { ConsumeSettings } from './settings.js'
+import type { Ended } from './settle-unit.js'
 import type { Ending } from './single-run.js'
 import { Verdicts } from './verdicts.js'
 
@@ -13,7 +14,7 @@ export interface ConclusionHost {
   /** A run ended. Called for each, so it is cheap. */
   progressed(): void
   /** A run ended whose session was lost: what it did is refused. */
-  refused(ended: { readonly run: Run; readonly outcome: Outcome; readonly runMs: number }): void
+  refused(ended: Ended): void
 }
 
 export class Conclusion {

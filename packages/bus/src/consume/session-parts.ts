@@ -4,7 +4,7 @@ import type { Logger } from '../api/index.js'
 import type { ScriptRunner } from '../seams.js'
 import type { HeldRange } from './held-range.js'
 import type { ConsumeSettings } from './settings.js'
-import type { Ended } from './settler.js'
+import type { Ended } from './settle-unit.js'
 
 /** `<bus>~<counter>`: unique over all topics, since a session numbers its outbox entries too. */
 let sessions = 0

@@ -6,38 +6,26 @@
  * 3. The reply, or a sync, says whether the shipment happened: `confirm`, or `giveBack`, after which the next shipment has it again.
  *
  * `unconfirmed` messages are all that the session's leases hold: those that have not ended (`unended`: unstarted or running), those that ended and wait
- * to be sent (`unsent`), and those in shipments under way.
+ * to be sent (`unsent`), and those in shipments under way. What publishes goes as a unit: what belongs to it is in one shipment, or in none.
  */
-import type { LeasePart, Settle } from '@busway/lua'
-import type { Outcome } from '../api/index.js'
+import type { LeasePart, Settle, StagedPublish } from '@busway/lua'
+import { Acks } from './acks.js'
 import { type HeldRange, Progress } from './held-range.js'
-import type { Run } from './run.js'
+import {
+  type Ended,
+  leasePart,
+  type Part,
+  publishes,
+  type SettleSink,
+  type SettleUnit,
+  Together,
+  type Told,
+  unitOf,
+} from './settle-unit.js'
 
 /** Bounds of one request, so that no script runs long: outcomes of single messages, and bytes published with them. */
 const RECORDS = 500
 const STAGED_BYTES = 1024 * 1024
-
-/** What an observer of `settled` will be told once it is confirmed. */
-export interface Ended {
-  readonly run: Run
-  readonly outcome: Outcome
-  readonly runMs: number
-}
-
-/** An outcome that says something, of one message. */
-interface Told {
-  readonly range: HeldRange
-  readonly index: number
-  readonly settle: Settle
-  readonly stagedBytes: number
-  readonly ended: Ended | undefined
-}
-
-interface Part {
-  readonly range: HeldRange
-  readonly index: number
-  readonly count: number
-}
 
 export interface Shipment {
   readonly acks: readonly LeasePart[]
@@ -50,6 +38,7 @@ export interface Shipment {
   readonly acked: readonly Part[]
   readonly released: readonly Part[]
   readonly told: readonly Told[]
+  readonly units: readonly SettleUnit[]
 }
 
 export interface SettlerListener {
@@ -59,24 +48,26 @@ export interface SettlerListener {
   confirmed(ended: Ended): void
 }
 
-export class Settler {
+export class Settler implements SettleSink {
   unconfirmed = 0
   unsent = 0
   /** The session ended: nothing can be settled any more. */
   isLost = false
 
   readonly #listener: SettlerListener
-  /** Ranges with messages in `Progress.done`. */
-  #finished: HeldRange[] = []
+  readonly #acks = new Acks()
   #told: Told[] = []
-  /** Those of `#told` that publish: apart, since a full Redis refuses them alone. */
-  #publishing: Told[] = []
+  /** Apart, since a full Redis refuses them alone. */
+  #publishing: SettleUnit[] = []
+  /** Batches that publish and have not ended. */
+  readonly #together = new Set<Together>()
+  /** Messages that ended and wait for others of their batch. */
+  #waiting = 0
   #released: Part[] = []
   #publishingHeld = false
   #shipped = 0
   /** Ranges held that were held before. */
   #again = 0
-  #observed = new Map<HeldRange, Map<number, Ended>>()
 
   constructor(listener: SettlerListener) {
     this.#listener = listener
@@ -103,12 +94,17 @@ export class Settler {
 
   /** What the next shipment has, if bounds allow. */
   get sendable(): number {
-    return this.unsent - this.heldBack
+    return this.unsent - this.keptBack
   }
 
-  /** Messages that ended and that a full Redis keeps from being settled. */
+  /** Messages that ended and can't be settled yet. */
+  get keptBack(): number {
+    return this.heldBack + this.#waiting
+  }
+
+  /** Those that a full Redis keeps from being settled. */
   get heldBack(): number {
-    return this.#publishingHeld ? this.#publishing.length : 0
+    return this.#publishingHeld ? sizeOf(this.#publishing) : 0
   }
 
   add(range: HeldRange): void {
@@ -119,22 +115,43 @@ export class Settler {
 
   /** The message is done, and there is nothing to say about it. */
   done(range: HeldRange, index: number, ended?: Ended): void {
-    range.progress[index] = Progress.done
     this.unsent++
-    if (range.done++ === 0) this.#finished.push(range)
-    if (ended === undefined) return
-    const ofRange = this.#observed.get(range) ?? new Map<number, Ended>()
-    ofRange.set(index, ended)
-    this.#observed.set(range, ofRange)
+    this.#acks.add(range, index, ended)
   }
 
   tell(range: HeldRange, index: number, settle: Settle, ended?: Ended): void {
     range.progress[index] = Progress.told
     this.unsent++
-    const stagedBytes = settle.outcome === 'done' ? sizeOf(settle) : 0
-    const told: Told = { range, index, settle, stagedBytes, ended }
-    const publishes = settle.outcome === 'done' && settle.staged !== undefined && settle.staged.length > 0
-    if (publishes) this.#publishing.push(told)
+    this.#add({ range, index, settle, ended })
+  }
+
+  /** For the messages of a batch that publishes: what is told to the sink is sent when all of them have ended, in one request with what they publish. */
+  together(members: number, staged: readonly StagedPublish[]): Together {
+    const together = new Together(members, staged, {
+      waits: () => {
+        this.unsent++
+        this.#waiting++
+      },
+      complete: (completed, waited, unit, told) => {
+        if (this.isLost) return
+        this.#together.delete(completed)
+        this.#waiting -= waited
+        if (unit !== undefined) this.#publishing.push(unit)
+        for (const each of told) this.#add(each)
+      },
+      later: this,
+    })
+    this.#together.add(together)
+    return together
+  }
+
+  /** Time is up: batches do not wait for messages of theirs that hang. */
+  hurry(): void {
+    for (const together of [...this.#together]) together.hurry()
+  }
+
+  #add(told: Told): void {
+    if (publishes(told.settle)) this.#publishing.push(unitOf(told))
     else this.#told.push(told)
   }
 
@@ -155,51 +172,62 @@ export class Settler {
   }
 
   take(): Shipment {
-    const acked: Part[] = []
-    const acks: LeasePart[] = []
-    for (const range of this.#finished) takeFinished(range, acked, acks)
-    this.#finished = []
-
-    const told = this.#told.splice(0, RECORDS)
-    let bytes = 0
-    let publishing = 0
-    if (!this.#publishingHeld) {
-      for (const { stagedBytes } of this.#publishing) {
-        if (told.length + publishing >= RECORDS || (publishing > 0 && bytes + stagedBytes > STAGED_BYTES)) break
-        bytes += stagedBytes
-        publishing++
-      }
-    }
-    if (publishing > 0) told.push(...this.#publishing.splice(0, publishing))
-
+    const acked = this.#acks.take()
+    const units = this.#publishingHeld ? [] : this.#takeUnits()
+    const published = units.flatMap((unit) => unit.told)
+    const told = this.#told.splice(0, Math.max(0, RECORDS - published.length))
     const released = this.#released
     this.#released = []
-    let size = told.length
+    let size = told.length + sizeOf(units)
     for (const { count } of acked) size += count
     for (const { count } of released) size += count
     this.#shipped += size
     this.unsent -= size
     return {
-      acks,
+      acks: [...acked, ...units.flatMap(({ done }) => done)].map(leasePart),
       releases: released.map(leasePart),
-      settles: told.map(({ settle }) => settle),
-      publishing: publishing > 0,
+      settles: [...told, ...published].map(({ settle }) => settle),
+      publishing: units.length > 0,
       size,
       acked,
       released,
       told,
+      units,
     }
   }
 
+  /** As many as one request may have, but one at least. */
+  #takeUnits(): SettleUnit[] {
+    let count = 0
+    let records = 0
+    let bytes = 0
+    for (const { told, stagedBytes } of this.#publishing) {
+      records += told.length
+      bytes += stagedBytes
+      if (count > 0 && (records > RECORDS || bytes > STAGED_BYTES)) break
+      count++
+    }
+    return this.#publishing.splice(0, count)
+  }
+
   /** Redis applied the request. */
-  confirm({ acked, released, told, size }: Shipment): void {
+  confirm({ acked, released, told, units, size }: Shipment): void {
     this.#shipped -= size
     this.unconfirmed -= size
     for (const part of acked) {
       this.#settled(part)
-      this.#tellObserver(part)
+      this.#acks.confirmed(part, (ended) => this.#listener.confirmed(ended))
     }
     for (const part of released) this.#settled(part)
+    this.#confirmTold(told)
+    for (const unit of units) {
+      for (const part of unit.done) this.#settled(part)
+      for (const ended of unit.ended) this.#listener.confirmed(ended)
+      this.#confirmTold(unit.told)
+    }
+  }
+
+  #confirmTold(told: readonly Told[]): void {
     for (const { range, index, ended } of told) {
       this.#settled({ range, index, count: 1 })
       if (ended !== undefined) this.#listener.confirmed(ended)
@@ -207,31 +235,28 @@ export class Settler {
   }
 
   /** Redis did not apply the request: all of it is to be sent again, before what came later. */
-  giveBack({ acked, released, told, size }: Shipment): void {
+  giveBack({ acked, released, told, units, size }: Shipment): void {
     this.#shipped -= size
     this.unsent += size
-    for (const { range, index, count } of acked) {
-      range.progress.fill(Progress.done, index, index + count)
-      if (range.done === 0) this.#finished.push(range)
-      range.done += count
-    }
+    this.#acks.giveBack(acked)
     this.#released = [...released, ...this.#released]
-    const publishes = (each: Told): boolean => each.settle.outcome === 'done' && each.settle.staged !== undefined
-    this.#publishing = [...told.filter(publishes), ...this.#publishing]
-    this.#told = [...told.filter((each) => !publishes(each)), ...this.#told]
+    this.#publishing = [...units, ...this.#publishing]
+    this.#told = [...told, ...this.#told]
   }
 
   /** The session is over: tells what will not be confirmed any more. Answers how many messages had ended; releases are none. */
   lose(refused: (ended: Ended) => void): number {
     this.isLost = true
-    let count = this.#told.length + this.#publishing.length
-    for (const { ended } of [...this.#told, ...this.#publishing]) if (ended !== undefined) refused(ended)
-    for (const range of this.#finished) count += range.done
-    for (const ofRange of this.#observed.values()) for (const ended of ofRange.values()) refused(ended)
-    this.#observed.clear()
-    this.#finished = []
+    const count = this.#acks.lose(refused) + this.#told.length + sizeOf(this.#publishing) + this.#waiting
+    for (const { told, ended } of [{ told: this.#told, ended: [] }, ...this.#publishing]) {
+      for (const each of told) if (each.ended !== undefined) refused(each.ended)
+      for (const each of ended) refused(each)
+    }
+    for (const together of this.#together) for (const ended of together.ended()) refused(ended)
     this.#told = []
     this.#publishing = []
+    this.#together.clear()
+    this.#waiting = 0
     this.#released = []
     this.unsent = 0
     return count
@@ -244,50 +269,6 @@ export class Settler {
     if (range.again) this.#again--
     this.#listener.rangeSettled(range)
   }
-
-  #tellObserver({ range, index, count }: Part): void {
-    const ofRange = this.#observed.get(range)
-    if (ofRange === undefined) return
-    for (let i = index; i < index + count; i++) {
-      const ended = ofRange.get(i)
-      if (ended === undefined) continue
-      ofRange.delete(i)
-      this.#listener.confirmed(ended)
-    }
-    if (ofRange.size === 0) this.#observed.delete(range)
-  }
 }
 
-function takeFinished(range: HeldRange, parts: Part[], acks: LeasePart[]): void {
-  const { progress, count, lease } = range
-  if (range.done === count) {
-    progress.fill(Progress.acking)
-    parts.push({ range, index: 0, count })
-    acks.push({ lease })
-  } else {
-    let first = -1
-    for (let index = 0; index <= count; index++) {
-      const done = index < count && progress[index] === Progress.done
-      if (done && first < 0) first = index
-      if (!done && first >= 0) {
-        const part = { range, index: first, count: index - first }
-        progress.fill(Progress.acking, first, index)
-        parts.push(part)
-        acks.push(leasePart(part))
-        first = -1
-      }
-    }
-  }
-  range.done = 0
-}
-
-const leasePart = ({ range, index, count }: Part): LeasePart =>
-  index === 0 && count === range.count
-    ? { lease: range.lease }
-    : { lease: range.lease, from: range.from + index, count }
-
-function sizeOf(settle: Settle & { outcome: 'done' }): number {
-  let bytes = 0
-  for (const { batch } of settle.staged ?? []) bytes += batch.value.byteLength
-  return bytes
-}
+const sizeOf = (units: readonly SettleUnit[]): number => units.reduce((sum, { size }) => sum + size, 0)

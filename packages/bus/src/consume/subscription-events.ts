@@ -4,7 +4,7 @@ import { BuswayError } from '../errors/index.js'
 import type { ConsumeDependencies } from '../seams.js'
 import type { Run, RunSubject } from './run.js'
 import type { Times } from './session-parts.js'
-import type { Ended } from './settler.js'
+import type { Ended } from './settle-unit.js'
 
 /** Moments of events are told by the wall clock. */
 const wall = (monotonicMs: number): number => performance.timeOrigin + monotonicMs

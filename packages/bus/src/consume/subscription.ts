@@ -191,8 +191,8 @@ class ConsumerSubscription implements OwnedSubscription {
     const { runner, wakes, relayer, service } = this.#dependencies
     const owner: SessionOwner = {
       room: (asked) => {
-        const { heldBack, isAtRisk } = session.settler
-        return this.#intake.room(processor.running + asked + heldBack, isAtRisk)
+        const { keptBack, isAtRisk } = session.settler
+        return this.#intake.room(processor.running + asked + keptBack, isAtRisk)
       },
       received: (ranges, times) => {
         this.#received(ranges, processor)

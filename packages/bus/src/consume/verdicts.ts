@@ -5,7 +5,7 @@ import { BuswayError, UnrecoverableError } from '../errors/index.js'
 import { encodeError, loggable, toError } from './error-record.js'
 import { judge, type RetrySettings } from './retry-policy.js'
 import type { Run, RunSubject } from './run.js'
-import type { Ended } from './settler.js'
+import type { Ended } from './settle-unit.js'
 
 /** Bytes. A result for `reportTo` is part of a settle, which must stay small. */
 const RESULT_LIMIT = 256 * 1024
