@@ -33,7 +33,13 @@ export function heldRange(options: RangeOptions = {}): HeldRange {
   const fetched = { lease, batch: 'session1-1-0', from, count, total: from + count, again, value }
   const range = new HeldRange(
     { ...fetched, ...(skip === undefined ? {} : { skip }), ...(failure === undefined ? {} : { failure }) },
-    { settler, receivedMs: performance.now(), redelivered: false, solo },
+    {
+      settler,
+      holder: { group: 'test@1', session: 'busAAAAA~1' },
+      receivedMs: performance.now(),
+      redelivered: false,
+      solo,
+    },
   )
   settler.add(range)
   return range

@@ -4,11 +4,13 @@ import { HandlerPace } from '../../packages/bus/src/consume/lookahead.js'
 import { Processor, type ProcessorHost } from '../../packages/bus/src/consume/processor.js'
 import { checkConsumeOptions } from '../../packages/bus/src/consume/settings.js'
 import { Settler } from '../../packages/bus/src/consume/settler.js'
+import { Watching } from '../../packages/bus/src/consume/watching.js'
 import { BuswayError } from '../../packages/bus/src/errors/index.js'
 import { composePipeline } from '../../packages/bus/src/plugins/pipeline.js'
 import type { AnyHandler, Publisher } from '../../packages/bus/src/seams.js'
 import { LogLines } from '../support/log-lines.js'
 import { Gate, Received } from '../support/received.js'
+import { FakeRunner, FakeServer } from './fake-server.js'
 import { heldRange, type RangeOptions, silent } from './held.js'
 
 function processing(handler: AnyHandler, options: object) {
@@ -35,6 +37,7 @@ function processing(handler: AnyHandler, options: object) {
     options: {},
     publisher: publisher as unknown as Publisher,
     pipeline,
+    watching: new Watching(new FakeRunner(new FakeServer(0)), 'orders.paid'),
     log: logger,
   }
   const processor = new Processor(subject, settings, handler, {

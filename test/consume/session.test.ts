@@ -4,6 +4,7 @@ import type { HeldRange } from '../../packages/bus/src/consume/held-range.js'
 import { ConsumerSession } from '../../packages/bus/src/consume/session.js'
 import type { SessionEnd } from '../../packages/bus/src/consume/session-parts.js'
 import { checkConsumeOptions } from '../../packages/bus/src/consume/settings.js'
+import { Watching } from '../../packages/bus/src/consume/watching.js'
 import { composePipeline } from '../../packages/bus/src/plugins/pipeline.js'
 import { LogLines } from '../support/log-lines.js'
 import { Received } from '../support/received.js'
@@ -46,6 +47,7 @@ function working(
     settings: checkConsumeOptions('test', { concurrency: 7 }, composePipeline([], logger, false)),
     info: '{}',
     guards: {},
+    watching: new Watching(runner, 'orders.paid'),
     owner: {
       room: (asked) => Math.max(0, 7 - session.settler.unended - asked),
       received(ranges) {

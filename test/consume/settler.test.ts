@@ -64,6 +64,12 @@ describe('a settler', () => {
     expect(settler.take().settles).to.have.length(100)
     for (let i = 600; i < 603; i++) settler.tell(range, i, publishing(range, i, 700_000))
     expect(settler.take().settles).to.have.length(1)
+    expect(settler.take().settles).to.have.length(1)
+    expect(settler.take().settles).to.have.length(1)
+    const result = 'x'.repeat(400_000)
+    for (let i = 603; i < 606; i++) settler.tell(range, i, { lease: range.lease, index: i, outcome: 'done', result })
+    expect(settler.take().settles).to.have.length(2)
+    expect([settler.take().settles.length, settler.unsent]).to.deep.equal([1, 0])
   })
 
   it('lets the others go on while Redis is too full for settles that publish', () => {

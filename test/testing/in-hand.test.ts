@@ -46,6 +46,20 @@ describe('a test context', () => {
     expect(ctx.published).to.deep.equal([])
   })
 
+  it('records how far the handler said to be, and lets that be refused', () => {
+    const ctx = testContext()
+    ctx.progress(50)
+    ctx.progress({ done: true })
+    expect(ctx.progressed).to.deep.equal([50, { done: true }])
+    const refusing = testContext({
+      progress() {
+        throw new RangeError('too far')
+      },
+    })
+    expect(() => refusing.progress(1)).to.throw(RangeError)
+    expect(refusing.progressed).to.deep.equal([])
+  })
+
   it('logs into silence, its children too', () => {
     const { log } = testContext()
     log.child({ a: 1 }).error({ b: 2 }, 'nobody hears it')

@@ -15,12 +15,14 @@ export type TestPublish<B extends BusTypes = Bus> = {
 export type TestContext<B extends BusTypes = Bus> = ConsumeContext<BusTopics<B>, BusPlugins<B>> & {
   /** In the order of the calls. On a real bus nothing of it is published if the handler throws. */
   readonly published: readonly TestPublish<B>[]
+  /** What the handler gave to `ctx.progress`, in the order of the calls. On a real bus a newer value may take the place of an older one. */
+  readonly progressed: readonly unknown[]
   /** Aborts `ctx.signal`, as a timeout, a lost lease or a forced close would. Default reason: an `AbortError`. */
   abort(reason?: unknown): void
 }
 
 /**
- * A context of the bus `B` for calling a handler without a bus: it records what is published, its logger is silent, its signal can be aborted. What
+ * A context of the bus `B` for calling a handler without a bus: it records what is published and how far the handler said to be, its logger is silent, its signal can be aborted. What
  * plugins add is there if `overrides` give it. A `publish` among them is called before the call is recorded, so that it may refuse.
  *
  * @example
@@ -33,6 +35,7 @@ export function testContext<B extends BusTypes = Bus>(
 ): TestContext<B> {
   const controller = new AbortController()
   const published: unknown[] = []
+  const progressed: unknown[] = []
   // What they are to a function that does not know the topics and plugins of B.
   const given = overrides as Partial<ConsumeContext>
   const context = {
@@ -44,7 +47,12 @@ export function testContext<B extends BusTypes = Bus>(
       await given.publish?.(topic, body, options)
       published.push({ topic, body, options: options ?? {} })
     },
+    progress: (value: unknown): void => {
+      given.progress?.(value)
+      progressed.push(value)
+    },
     published,
+    progressed,
     abort: (reason?: unknown) => controller.abort(reason),
   }
   return context as unknown as TestContext<B>

@@ -40,6 +40,10 @@ for (const { topic, body, options } of ctx.published) {
 }
 // @ts-expect-error only handlers add to it
 ctx.published.push({ topic: 'orders.paid', body: { id: '1', paidAt: new Date() }, options: {} })
+ctx.progress({ printed: 1 })
+ctx.progressed satisfies readonly unknown[]
+// @ts-expect-error only handlers add to it
+ctx.progressed.push(1)
 ctx.abort(new Error('late'))
 
 await idle(bus)

@@ -47,6 +47,15 @@ export interface ConsumeContextCore<T extends object = Record<string, unknown>, 
    * bus.consume('orders.paid', async (message, ctx) => { await ctx.publish('invoices.wanted', { order: message.body.id }) })
    */
   publish<K extends TopicName<T>>(topic: K, body: T[K], options?: PublishOptions<T, P>): Promise<void>
+  /**
+   * Says how far the handler is to whoever watches the topic (`bus.events`): any JSON value, up to 64 KiB. Nothing is sent while nobody watches. Called
+   * faster than Redis answers, only the newest value goes; the last goes before the settle. After the handler's end it does nothing. Throws `INVALID_OPTIONS`
+   * for what is no JSON, or too long.
+   *
+   * @example
+   * bus.consume('reports.wanted', async ({ body }, ctx) => { for (const [i, page] of body.pages.entries()) { await print(page); ctx.progress({ printed: i + 1 }) } })
+   */
+  progress(value: unknown): void
 }
 
 /** A handler's second argument: the kernel's part and what the plugins `P` add. */

@@ -24,4 +24,8 @@ export class HandlerContext implements ConsumeContext {
   get publish(): ConsumeContext['publish'] {
     return this.#run.publish as ConsumeContext['publish']
   }
+
+  get progress(): ConsumeContext['progress'] {
+    return this.#run.progress
+  }
 }

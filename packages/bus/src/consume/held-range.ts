@@ -1,5 +1,5 @@
 /** A range that this consumer holds by a lease: its messages, decoded when the first one starts, and how far each has come. */
-import type { FetchedRange } from '@busway/lua'
+import type { FetchedRange, GroupRef } from '@busway/lua'
 import { BuswayError } from '../errors/index.js'
 import { decodeBatch, type Envelope, mayExpire, messageId } from '../wire/index.js'
 import type { Settler } from './settler.js'
@@ -21,6 +21,8 @@ export const Progress = {
 export interface Held {
   /** Whose lease it is: takes what becomes of the messages. */
   readonly settler: Settler
+  /** The session's name in Redis. */
+  readonly holder: { readonly group: GroupRef; readonly session: string }
   /** By the monotonic clock. */
   readonly receivedMs: number
   /** Redis had handed it over before, and the client did not know. */

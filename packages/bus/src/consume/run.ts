@@ -5,7 +5,9 @@ import { BuswayError } from '../errors/index.js'
 import type { Pipeline, Publisher } from '../seams.js'
 import type { HeldRange } from './held-range.js'
 import type { ReceivedMessage } from './received-message.js'
+import { encodeProgress, RunProgress } from './run-progress.js'
 import { Staging } from './staging.js'
+import type { Watching } from './watching.js'
 
 /** What all runs of a subscription share. */
 export interface RunSubject {
@@ -14,6 +16,7 @@ export interface RunSubject {
   readonly options: Readonly<Record<string, unknown>>
   readonly publisher: Publisher
   readonly pipeline: Pipeline
+  readonly watching: Watching
   readonly log: Logger
 }
 
@@ -37,6 +40,7 @@ export class Run implements Delivery {
   #controller: AbortController | undefined
   #settle: Map<string, GuardArgs> | undefined
   #publish: Delivery['publish'] | undefined
+  #progress: RunProgress | undefined
   #log: Logger | undefined
 
   constructor(subject: RunSubject, message: ReceivedMessage, range: HeldRange, index: number) {
@@ -87,6 +91,20 @@ export class Run implements Delivery {
     return this.#publish
   }
 
+  get progress(): (value: unknown) => void {
+    return (value) => {
+      const json = encodeProgress(value)
+      const { watching } = this.subject
+      if (!watching.isOn || this.#isEnded || this.#refused !== undefined) return
+      this.#progress ??= new RunProgress((value) => {
+        const { lease, from, held } = this.range
+        const { attempt } = this.message
+        return watching.tell({ ...held.holder, lease, index: from + this.index, attempt, value })
+      })
+      this.#progress.set(json)
+    }
+  }
+
   #stage(topic: string, body: unknown, options: Record<string, unknown> = {}): Promise<void> {
     const refusal = this.#refusal()
     if (refusal !== undefined) return Promise.reject(refusal)
@@ -126,5 +144,6 @@ export class Run implements Delivery {
   /** The handler returned or threw, and what it had staged is encoded. */
   end(): void {
     this.#isEnded = true
+    this.#progress?.end()
   }
 }

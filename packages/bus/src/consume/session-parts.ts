@@ -5,6 +5,7 @@ import type { ScriptRunner } from '../seams.js'
 import type { HeldRange } from './held-range.js'
 import type { ConsumeSettings } from './settings.js'
 import type { Ended } from './settle-unit.js'
+import type { Watching } from './watching.js'
 
 /** `<bus>~<counter>`: unique over all topics, since a session numbers its outbox entries too. */
 let sessions = 0
@@ -42,5 +43,6 @@ export interface SessionParts {
   /** What the subscription's fetch guards are given, and the keys of its guards. */
   readonly guards: Pick<AdvanceRequest, 'fetchGuardCalls' | 'guardKeys'>
   readonly owner: SessionOwner
+  readonly watching: Watching
   readonly log: Logger
 }

@@ -179,10 +179,11 @@ export class ConsumerSession {
   }
 
   #answered(entry: InFlight, reply: AdvanceReply & { status: 'ok' }): void {
-    const { owner, runner } = this.#parts
+    const { owner, runner, watching } = this.#parts
     this.#times = { sentMs: entry.sentMs, answeredMs: performance.now() }
     this.#healing.succeeded(entry.shipment.publishing)
     runner.learnTime(reply.nowMs)
+    watching.answered(reply.watched, entry.sentMs)
     this.settler.confirm(entry.shipment)
     this.#reportGuardErrors(reply)
     if (reply.refused.length > 0) {
@@ -212,7 +213,8 @@ export class ConsumerSession {
 
   #receive(fetched: readonly FetchedRange[], solo: boolean, redelivered: boolean): void {
     if (fetched.length === 0) return
-    const held = { settler: this.settler, receivedMs: performance.now(), redelivered, solo }
+    const holder = { group: this.#group, session: this.id }
+    const held = { settler: this.settler, holder, receivedMs: performance.now(), redelivered, solo }
     const ranges: HeldRange[] = []
     for (const each of fetched) {
       const range = new HeldRange(each, held)

@@ -23,8 +23,9 @@ import {
   unitOf,
 } from './settle-unit.js'
 
-/** Bounds of one request, so that no script runs long: outcomes of single messages, and bytes published with them. */
+/** Bounds of one request, so that no script runs long: outcomes of single messages, and about as many bytes said with them and published with them. */
 const RECORDS = 500
+const SAID_BYTES = 1024 * 1024
 const STAGED_BYTES = 1024 * 1024
 
 export interface Shipment {
@@ -175,7 +176,7 @@ export class Settler implements SettleSink {
     const acked = this.#acks.take()
     const units = this.#publishingHeld ? [] : this.#takeUnits()
     const published = units.flatMap((unit) => unit.told)
-    const told = this.#told.splice(0, Math.max(0, RECORDS - published.length))
+    const told = this.#told.splice(0, this.#sayable(RECORDS - published.length))
     const released = this.#released
     this.#released = []
     let size = told.length + sizeOf(units)
@@ -194,6 +195,18 @@ export class Settler implements SettleSink {
       told,
       units,
     }
+  }
+
+  /** How many of at most `most` outcomes one request may have: one in any case. */
+  #sayable(most: number): number {
+    let bytes = 0
+    for (let i = 0; i < this.#told.length; i++) {
+      if (i >= most) return i
+      const { settle } = this.#told[i] as Told
+      bytes += (settle.outcome === 'done' ? settle.result : settle.error)?.length ?? 0
+      if (i > 0 && bytes > SAID_BYTES) return i
+    }
+    return this.#told.length
   }
 
   /** As many as one request may have, but one at least. */

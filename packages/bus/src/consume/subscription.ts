@@ -8,6 +8,7 @@
  * 4. `close` gives back what was not started, waits for what runs, settles, and closes the session; when time is up it aborts what runs and goes.
  */
 import { hostname } from 'node:os'
+import { WATCHED } from '@busway/lua'
 import type { CloseOptions, CloseReport } from '../api/index.js'
 import { BuswayError } from '../errors/index.js'
 import type { AnyHandler, ConsumeDependencies, OwnedSubscription } from '../seams.js'
@@ -25,6 +26,7 @@ import { ConsumerSession } from './session.js'
 import { nextSessionId, type SessionEnd, type SessionOwner } from './session-parts.js'
 import { type ConsumeSettings, checkConsumeOptions } from './settings.js'
 import { SubscriptionEvents } from './subscription-events.js'
+import { Watching } from './watching.js'
 
 const CLOSE_MS = 30_000
 /** When time is up, what prompt handlers still settle gets so long; a session that holds nothing is not worth more waiting either. */
@@ -97,10 +99,14 @@ class ConsumerSubscription implements OwnedSubscription {
   start(): void {
     if (this.#works !== undefined || this.#closing !== undefined) return
     const { topic, group } = this
-    const { publisher, log } = this.#dependencies
+    const { runner, publisher, log } = this.#dependencies
     const pipeline = this.#dependencies.pipeline()
     const { options } = this.#settings
-    const subject: RunSubject = { topic, group, options, publisher, pipeline, log: log.child({ topic, group }) }
+    const watching = new Watching(runner, topic)
+    const subject: RunSubject = {
+      ...{ topic, group, options, publisher, pipeline, watching },
+      log: log.child({ topic, group }),
+    }
     const events = new SubscriptionEvents(subject, this.#dependencies)
     const { backlog, pace } = this.#intake
     const processor = new Processor(subject, this.#settings, this.#handler, {
@@ -221,18 +227,20 @@ class ConsumerSubscription implements OwnedSubscription {
       }),
       guards: guardsOf(subject),
       owner,
+      watching: subject.watching,
       log: subject.log,
     })
     return session
   }
 
   /** Resolves with how to leave, or with nothing once the subscription is being closed. */
-  async #subscribe({ log }: RunSubject): Promise<(() => void) | undefined> {
+  async #subscribe({ log, watching }: RunSubject): Promise<(() => void) | undefined> {
     const patience = new Patience()
     while (!this.#isLeaving) {
       try {
         const leave = await this.#dependencies.wakes.subscribe(this.topic, (payload) => {
-          if (this.#session !== undefined && payload.endsWith(` ${this.#session.id}`)) this.#session.wake()
+          if (payload === WATCHED) watching.began()
+          else if (this.#session !== undefined && payload.endsWith(` ${this.#session.id}`)) this.#session.wake()
         })
         if (!this.#isLeaving) return leave
         leave()

@@ -26,14 +26,15 @@ export class Verdicts {
     const { range, index } = run
     const { reportTo, keepResultMs } = range.envelope()
     const isAskedFor = reportTo !== undefined || keepResultMs !== undefined
-    if (this.#isBare && staged === undefined && !isAskedFor) {
+    const isWatched = result !== undefined && this.#subject.watching.isOn
+    if (this.#isBare && staged === undefined && !isAskedFor && !isWatched) {
       range.held.settler.done(range, index)
       return
     }
     const outcome: Outcome = { kind: 'done', result }
     const ended = this.#ended(run, outcome, runMs)
     const guardCalls = this.#guardCalls(run, outcome)
-    const resultJson = isAskedFor ? this.#resultJson(run, result) : undefined
+    const resultJson = isAskedFor || isWatched ? this.#resultJson(run, result, isAskedFor) : undefined
     if (guardCalls === undefined && staged === undefined && resultJson === undefined) {
       range.held.settler.done(range, index, ended)
       return
@@ -145,7 +146,7 @@ export class Verdicts {
   }
 
   /** For whoever is told of the end; or `!` and why the result can't be told: the message has run, and must not run again for that. */
-  #resultJson(run: Run, result: unknown): string | undefined {
+  #resultJson(run: Run, result: unknown, isAskedFor: boolean): string | undefined {
     if (result === undefined) return undefined
     let why: string
     try {
@@ -157,7 +158,9 @@ export class Verdicts {
     } catch (error) {
       why = `The handler's result cannot be written as JSON: ${error}`
     }
-    run.log.warn(why)
+    // Who only watches is no reason to find fault with a handler.
+    if (isAskedFor) run.log.warn(why)
+    else run.log.debug(why)
     return `!${JSON.stringify({ name: 'BuswayError', message: why })}`
   }
 }
