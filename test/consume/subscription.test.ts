@@ -156,7 +156,8 @@ describe('a subscription', () => {
     await held.count(1)
     const others = new Received<unknown>()
     w.bus().consume('orders.paid', ({ body }) => others.add(body))
-    expect(await others.count(99)).to.deep.equal([...Array(100).keys()].slice(1))
+    // On a busy machine the slow one has not taken all of them, and the others begin with what it left.
+    expect(await others.count(99)).to.have.members([...Array(100).keys()].slice(1))
     gate.open()
     await bus.close()
     await namespaceIsClean(w.redis, w.namespace)
