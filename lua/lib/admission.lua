@@ -3,6 +3,8 @@
 -- The batches themselves are written when all units have had their turn. Nothing can refuse them then: Redis was asked for memory before.
 -- Needs: call, time, counts, range, envelope, groups, wake, ready, finish, enqueue, guards.
 
+--@include lib/locate
+
 local publishGuards = {
   --@guards publish
 }
@@ -18,9 +20,13 @@ end
 
 -- Takes a delayed message out again. One that is not delayed any more is on its way, and stays.
 function lib.takeBack(id)
-  local text = call('HGET', P .. 'deferred', id)
+  local text, found
+  for _, name in ipairs(lib.namesOf(id)) do
+    text, found = call('HGET', P .. 'deferred', name), name
+    if text then break end
+  end
   if not text or call('ZREM', P .. 'scheduled', text) == 0 then return end
-  call('HDEL', P .. 'deferred', id)
+  call('HDEL', P .. 'deferred', found)
   lib.count(P .. 'meta', 'scheduled', -1)
   local range, group = lib.parseRange(lib.memberRange(text)), endingGroup
   lib.writeFinished() -- what the group of a settle finished, before what no group had yet
@@ -93,7 +99,7 @@ function lib.admitUnit(plan, messages, outcomes, binding)
     if not message.out then
       local batch = message.batch
       local due = message.due or batch.due
-      lib.planRange(plan, batch, message.index, 1, due, message.calls and due and lib.messageId(batch.id, batch.total, message.index))
+      lib.planRange(plan, batch, message.index, 1, due)
       for _, c in ipairs(message.calls or {}) do
         local guard = publishGuards[c.guard]
         if guard and guard.guard.apply then

@@ -4,6 +4,7 @@
 
 --@include lib/ready
 --@include lib/envelope
+--@include lib/pending
 
 local acceptedIds = {}
 
@@ -16,7 +17,7 @@ function lib.newPlan()
   return {
     values = {}, lone = {}, follows = {}, batches = {}, has = {},
     back = {}, backCount = 0, front = {}, frontCount = 0,
-    due = {}, dueCount = 0,
+    due = {},
   }
 end
 
@@ -53,17 +54,22 @@ function lib.planBack(plan, batch, from, n)
   plan.backCount = plan.backCount + n
 end
 
--- Accepts messages from .. from + n - 1 of a batch. `indexed`: a guard may want to find it again by its id while it is delayed.
-function lib.planRange(plan, batch, from, n, due, indexed)
-  lib.planBatch(plan, batch)
-  if due and due > now then
-    local range = lib.rangeText(batch.id, batch.total, from, n, batch.traits)
-    batch.later = batch.later + n
-    plan.dueCount = plan.dueCount + n
-    plan.due[#plan.due + 1] = { due, batch.front and '^' .. range or range, indexed }
-    if not plan.firstDue or due < plan.firstDue then plan.firstDue = due end
-    return
+-- Each by itself, so that it can be found by its name. Of those for the front the last to be due is the first to be taken.
+function lib.planDue(plan, batch, from, n, due)
+  local first, last, step = from, from + n - 1, 1
+  if batch.front then first, last, step = last, first, -1 end
+  for index = first, last, step do
+    local range = lib.rangeText(batch.id, batch.total, index, 1, batch.traits)
+    plan.due[#plan.due + 1] = { due, batch.front and '^' .. range or range, lib.nameOf(batch.id, batch.total, index) }
   end
+  batch.later = batch.later + n
+  if not plan.firstDue or due < plan.firstDue then plan.firstDue = due end
+end
+
+-- Accepts messages from .. from + n - 1 of a batch.
+function lib.planRange(plan, batch, from, n, due)
+  lib.planBatch(plan, batch)
+  if due and due > now then return lib.planDue(plan, batch, from, n, due) end
   batch.ready = batch.ready + n
   if batch.front then
     table.insert(plan.front, 1, lib.rangeText(batch.id, batch.total, from, n, batch.traits)) -- the last to be published is the first to be taken
@@ -79,11 +85,11 @@ function lib.schedule(plan, groups)
   for i, item in ipairs(plan.due) do
     local text = lib.member(sequence + i - 1, item[2])
     members[#members + 1], members[#members + 2] = item[1], text
-    if item[3] then index[#index + 1], index[#index + 2] = item[3], text end
+    index[#index + 1], index[#index + 2] = item[3], text
   end
   lib.callWith('ZADD', P .. 'scheduled', members)
   lib.callWith('HSET', P .. 'deferred', index)
-  lib.count(P .. 'meta', 'scheduled', plan.dueCount)
+  lib.count(P .. 'meta', 'scheduled', #plan.due)
   for _, group in ipairs(groups) do lib.setTimerFor(group, plan.firstDue) end
 end
 
@@ -105,12 +111,14 @@ function lib.enqueue(plan)
   lib.callWith('HSET', P .. 'batches', plan.lone)
   -- 2. Who still has to finish them.
   local fan, pending = math.max(1, #groups), {}
+  -- What no group has yet will be its heir's.
+  local generation = lib.noted('generation') + (#groups == 0 and 1 or 0)
   for _, batch in ipairs(plan.batches) do
     local pairs_ = batch.ready * fan + batch.later
     if batch.written then -- by an earlier plan of this script
       call('HINCRBY', P .. 'pending', batch.id, pairs_)
     else
-      pending[#pending + 1], pending[#pending + 2] = batch.id, pairs_
+      pending[#pending + 1], pending[#pending + 2] = batch.id, lib.pendingValue(pairs_, generation)
       batch.written = true
     end
   end

@@ -1,6 +1,8 @@
 -- What is known of messages that failed: `<attempts> <crashes> <reason or -> <error JSON>`, and where they go for good.
 -- Needs: call, time, counts, range, groups.
 
+--@include lib/pending
+
 function lib.failureOf(group, id)
   local record = call('HGET', group.G .. 'failures', id)
   if not record then return 0, 0 end
@@ -33,6 +35,6 @@ function lib.bury(group, id, problem, range, outcome)
   local props = call('HGET', P .. 'follows', id)
   if props then
     --@include lib/effects
-    lib.honour(id, props, tonumber(call('HGET', P .. 'pending', id) or 0), group, outcome or 'dead', { error = problem })
+    lib.honour(id, props, (lib.pairsOf(call('HGET', P .. 'pending', id))), group, outcome or 'dead', { error = problem })
   end
 end

@@ -125,7 +125,8 @@ function lib.failuresOf(group, taken)
   end
   local records = lib.readWith('HMGET', group.G .. 'failures', ids)
   for i, position in ipairs(at) do
-    if records[i] then told[#told + 1], told[#told + 2] = position, string.match(records[i], '^%d+ %d+') end
+    local failed = records[i] and string.match(records[i], '^(%d+ %d+) [^.]') -- `.` is the reason of no failure
+    if failed then told[#told + 1], told[#told + 2] = position, failed end
   end
   return told
 end

@@ -4,6 +4,7 @@
 -- Needs: call, counts, range, groups, time.
 
 --@include lib/leaving
+--@include lib/pending
 
 local ending = {} -- batch -> what this script knows of it
 local endingOrder = {}
@@ -37,7 +38,10 @@ function lib.unfinished(range, from, n)
 end
 
 function lib.mark(entry, from, n)
-  if entry.n == 0 then endingOrder[#endingOrder + 1] = entry.batch end
+  if not entry.isNoted then
+    endingOrder[#endingOrder + 1] = entry.batch
+    entry.isNoted = true
+  end
   if entry.total == 1 then return end
   if not entry.marks and n == entry.total then
     entry.whole = true
@@ -77,6 +81,7 @@ function lib.forgetMarks(gone)
     if not alone or entry.marks then marked[#marked + 1] = entry.batch end
   end
   for _, group in ipairs(groups) do lib.callWith('HDEL', group.G .. 'done', marked) end
+  if #groups == 0 then lib.callWith('HDEL', P .. 'unclaimed:done', marked) end
 end
 
 -- Lone messages whose end someone waits for.
@@ -102,9 +107,10 @@ function lib.writeFinished()
   local alive, marks, lone = {}, {}, {}
   for i, batch in ipairs(endingOrder) do
     local entry = ending[batch]
-    entry.left = (tonumber(pending[i]) or 0) - entry.n
+    local left, generation = lib.pairsOf(pending[i])
+    entry.left, entry.generation = left - entry.n, generation
     if entry.left > 0 then
-      alive[#alive + 1], alive[#alive + 2] = batch, entry.left
+      alive[#alive + 1], alive[#alive + 2] = batch, lib.pendingValue(entry.left, generation)
       marks[#marks + 1], marks[#marks + 2] = batch, lib.marksOf(entry)
     else
       gone[#gone + 1], goneBatches[#goneBatches + 1] = entry, batch
@@ -113,7 +119,12 @@ function lib.writeFinished()
     if entry.total == 1 then lone[#lone + 1] = entry end
   end
   lib.callWith('HSET', P .. 'pending', alive)
-  if endingGroup then lib.callWith('HSET', endingGroup.G .. 'done', marks) end
+  if endingGroup then
+    lib.callWith('HSET', endingGroup.G .. 'done', marks)
+  elseif #marks > 0 then
+    --@include lib/done-for-all
+    lib.writeDoneForAll(alive)
+  end
   lib.callWith('HDEL', P .. 'pending', goneBatches)
   lib.callWith('HDEL', P .. 'batches', goneLone)
   lib.callAll('DEL', goneValues)

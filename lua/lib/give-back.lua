@@ -25,7 +25,11 @@ function lib.giveBack(group, session, held, parts, freed, shrunk, refused)
         if atEnd or atStart then
           back[#back + 1] = lib.rangeText(range.batch, range.total, first, several, range.lead)
         else
-          for index = first + several - 1, first, -1 do back[#back + 1] = lib.loneRange(lib.rehome(range, index), range.lead) end
+          for index = first + several - 1, first, -1 do
+            local id = lib.rehome(range, index)
+            if range.total > 1 then lib.noteUnfailed(group, id) end
+            back[#back + 1] = lib.loneRange(id, range.lead)
+          end
         end
       end
       if atEnd then

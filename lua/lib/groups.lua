@@ -1,5 +1,6 @@
 -- Consumer groups. A group's keys carry its generation, so a removed group never mixes with its successor.
--- The hash `groups` holds the topic's settings as well, under names that begin with a colon, as no group's does: who reads the one has the other.
+-- The hash `groups` holds the topic's settings as well, under names that begin with a colon, as no group's does, and what the scripts themselves note, under
+-- names that begin with two: who reads the one has the others.
 
 local met = {}
 
@@ -16,14 +17,24 @@ function lib.groupName(group)
   return string.match(group.ref, '^(.*)@')
 end
 
-local everyGroup, topicSettings
+function lib.generationOf(group)
+  return tonumber(string.match(group.ref, '@(%d+)$'))
+end
+
+local everyGroup, topicSettings, topicNotes
 
 local function readGroups()
-  everyGroup, topicSettings = {}, {}
+  everyGroup, topicSettings, topicNotes = {}, {}, {}
   local pairs_ = call('HGETALL', P .. 'groups')
   for i = 1, #pairs_, 2 do
     local name, value = pairs_[i], pairs_[i + 1]
-    if string.byte(name) == 58 then topicSettings[string.sub(name, 2)] = value else everyGroup[#everyGroup + 1] = lib.groupOf(name .. '@' .. value) end
+    if string.byte(name) ~= 58 then
+      everyGroup[#everyGroup + 1] = lib.groupOf(name .. '@' .. value)
+    elseif string.byte(name, 2) ~= 58 then
+      topicSettings[string.sub(name, 2)] = value
+    else
+      topicNotes[string.sub(name, 3)] = tonumber(value)
+    end
   end
 end
 
@@ -36,6 +47,12 @@ end
 function lib.settings()
   if not topicSettings then readGroups() end
   return topicSettings
+end
+
+-- The scripts' own numbers. `generation`: of the last group made. `marks`: in all groups.
+function lib.noted(name)
+  if not topicNotes then readGroups() end
+  return topicNotes[name] or 0
 end
 
 -- nil if there is none of this name.

@@ -7,7 +7,7 @@ function lib.inherit(group)
   local inherited, prioritized = tonumber(there.unclaimed or 0), tonumber(there.unclaimedPrioritized or 0)
   if call('EXISTS', P .. 'unclaimed') == 1 then call('RENAME', P .. 'unclaimed', group.G .. 'ready') end
   if call('EXISTS', P .. 'unclaimed:priority') == 1 then call('RENAME', P .. 'unclaimed:priority', group.G .. 'priority') end
-  for _, name in ipairs({ 'keys', 'lines' }) do
+  for _, name in ipairs({ 'keys', 'lines', 'done' }) do
     if call('EXISTS', P .. 'unclaimed:' .. name) == 1 then call('RENAME', P .. 'unclaimed:' .. name, group.G .. name) end
   end
   lib.count(P .. 'meta', 'unclaimed', -inherited)
@@ -23,9 +23,9 @@ function lib.makeGroup(name)
   if group then return group end
   local first = #lib.allGroups() == 0
   local generation = call('HINCRBY', P .. 'meta', 'generation', 1)
-  call('HSET', P .. 'groups', name, generation)
+  call('HSET', P .. 'groups', name, generation, '::generation', generation)
   group = lib.groupOf(name .. '@' .. generation)
-  everyGroup = nil
+  everyGroup, topicNotes = nil, nil
   if first then lib.inherit(group) end
   return group
 end

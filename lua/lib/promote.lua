@@ -2,6 +2,7 @@
 -- Needs: call, time, counts, range, groups.
 
 --@include lib/ready
+--@include lib/pending
 
 local MOST_PROMOTED = 100
 
@@ -20,6 +21,7 @@ function lib.promoteRetries(group)
     ranges[i] = lib.memberRange(text)
     ids[i] = lib.parseRange(ranges[i]).batch
   end
+  lib.callWith('HDEL', group.G .. 'retrying', ids)
   local records = lib.readWith('HMGET', group.G .. 'failures', ids)
   for i, range in ipairs(ranges) do
     local crashes = records[i] and string.match(records[i], '^%d+ (%d+)') or '0'
@@ -31,29 +33,55 @@ function lib.promoteRetries(group)
   lib.makeSuspect(group, suspects)
 end
 
+-- Counts what is due for every group that exists now. At once: what this very script finishes of it must see that the other groups have it too.
+function lib.giveToGroups(ranges, groups)
+  local batches, value, of = {}, {}, {}
+  for _, range in ipairs(ranges) do
+    if not of[range.batch] then
+      of[range.batch] = range
+      batches[#batches + 1] = range.batch
+    end
+  end
+  local pending, generation = lib.readWith('HMGET', P .. 'pending', batches), lib.noted('generation')
+  for i, batch in ipairs(batches) do value[batch] = { lib.pairsOf(pending[i]) } end
+  local written = {}
+  for _, range in ipairs(ranges) do
+    local known = value[range.batch]
+    known[1] = known[1] + (#groups - 1) * range.count
+    if range.total > 1 then
+      --@include lib/late-groups
+      lib.giveToLateGroups(range, known[2], groups)
+    else
+      known[2] = generation
+    end
+  end
+  for _, batch in ipairs(batches) do
+    written[#written + 1], written[#written + 2] = batch, lib.pendingValue(value[batch][1], value[batch][2])
+  end
+  lib.callWith('HSET', P .. 'pending', written)
+end
+
 -- A delayed message comes to every group that exists when it is due.
 function lib.promoteScheduled()
   local members = lib.takeDue(P .. 'scheduled')
   if #members == 0 then return end
-  local groups, ids, back, front, messages, ahead = lib.allGroups(), {}, {}, {}, 0, 0
-  for _, member in ipairs(members) do
+  local groups, ranges, names, back, front, ahead = lib.allGroups(), {}, {}, {}, {}, 0
+  for i, member in ipairs(members) do
     local text, isFront = lib.memberRange(member)
     local range = lib.parseRange(text)
-    messages = messages + range.count
+    ranges[i], names[i] = range, lib.nameOf(range.batch, range.total, range.from)
     if isFront then
       table.insert(front, 1, text) -- the last is the first to be taken
-      ahead = ahead + range.count
+      ahead = ahead + 1
     else
       back[#back + 1] = text
     end
-    if range.count == 1 then ids[#ids + 1] = lib.messageId(range.batch, range.total, range.from) end
-    -- At once: what this very script finishes of it must see that the other groups have it too.
-    if #groups > 1 then call('HINCRBY', P .. 'pending', range.batch, (#groups - 1) * range.count) end
   end
-  lib.callWith('HDEL', P .. 'deferred', ids)
-  lib.count(P .. 'meta', 'scheduled', -messages)
+  lib.giveToGroups(ranges, groups)
+  lib.callWith('HDEL', P .. 'deferred', names)
+  lib.count(P .. 'meta', 'scheduled', -#members)
   for _, group in ipairs(groups) do
-    lib.makeReady(group, back, messages - ahead)
+    lib.makeReady(group, back, #members - ahead)
     lib.makeReady(group, front, ahead, true)
   end
 end

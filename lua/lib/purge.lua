@@ -83,7 +83,10 @@ function lib.purgeRetries(group, limit, outcome, untilMs)
     local time = untilMs and lib.batchTime(range)
     if not time or time <= untilMs then members[#members + 1], ranges[#ranges + 1] = text, range end
   end
+  local batches = {}
+  for i, range in ipairs(ranges) do batches[i] = range.batch end
   lib.callWith('ZREM', group.G .. 'retry', members)
+  lib.callWith('HDEL', group.G .. 'retrying', batches)
   lib.count(group.state, 'retrying', -#members)
   lib.finishAll(group, ranges, outcome)
   return #members

@@ -35,9 +35,19 @@ function lib.loneRange(batch, lead)
   return (lead or '') .. '0,1,1,' .. batch
 end
 
+-- A batch of one that was cut out of another: its name is its message's address. No other batch's has a dot, but own ids.
+function lib.isRehomed(batch)
+  return string.find(batch, '.', 1, true) and string.byte(batch) ~= 61
+end
+
+-- What a message is called where it is found by name: its batch if it is alone in it, or would be if it were rehomed.
+function lib.nameOf(batch, total, index)
+  return total == 1 and batch or batch .. '.' .. index
+end
+
 function lib.messageId(batch, total, index)
   if string.byte(batch) == 61 then return string.sub(batch, 2) end -- `=`, an own id
-  if total == 1 and string.find(batch, '.', 1, true) then return batch end -- rehomed: its name is its address
+  if total == 1 and string.find(batch, '.', 1, true) then return batch end
   return batch .. '.' .. index
 end
 

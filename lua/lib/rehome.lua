@@ -10,14 +10,24 @@ function lib.leaveBatch(range, index)
   entry.n = entry.n + 1
 end
 
--- Answers the batch id under which the message goes on. The batch must have been learnt, the message be unfinished.
+-- Of the groups that may have a rehomed message, `failures` says which do. This is what it says where the message has not failed.
+function lib.noteUnfailed(group, id)
+  call('HSETNX', group.G .. 'failures', id, '0 0 . null')
+end
+
+-- Answers the batch id under which the message goes on. The batch must have been learnt, the message be unfinished; its failure must be
+-- recorded, or that it has none.
 function lib.rehome(range, index)
   if range.total == 1 then return range.batch end
   local id = range.batch .. '.' .. index
-  if call('HEXISTS', P .. 'batches', id) == 0 then
+  local pending = call('HMGET', P .. 'pending', range.batch, id)
+  if pending[2] then
+    call('HINCRBY', P .. 'pending', id, 1)
+  else
+    local _, generation = lib.pairsOf(pending[1])
     call('HSETNX', P .. 'batches', id, lib.slice(range.batch, range.total, index, 1) or '')
+    call('HSET', P .. 'pending', id, lib.pendingValue(1, generation))
   end
-  call('HINCRBY', P .. 'pending', id, 1)
   lib.leaveBatch(range, index)
   return id
 end

@@ -38,9 +38,8 @@ function lib.retryLater(group, id, settle, traits)
   local attempts = lib.recordFailure(group, id, settle.counted, 0, '-', settle.problem)
   local due = now + settle.delay
   if lib.watchers then lib.watchers.failed(group, id, attempts - settle.counted + 1, due, settle.problem) end
-  call('ZADD', group.G .. 'retry', due, lib.member(lib.nextSequence(1), lib.loneRange(id, traits)))
-  lib.count(group.state, 'retrying', 1)
-  if not group.retryDue or due < group.retryDue then group.retryDue = due end
+  --@include lib/retrying
+  lib.putOff(group, id, due, lib.loneRange(id, traits))
 end
 
 function lib.settleOne(group, range, settle)

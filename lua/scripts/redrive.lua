@@ -34,7 +34,13 @@ else
   lib.callWith('ZREM', dead, ids)
 end
 
-lib.callWith('HDEL', group.G .. 'failures', ids)
+-- Of what was rehomed, `failures` says that the group has it.
+local published, rehomed = {}, {}
+for _, id in ipairs(ids) do
+  if lib.isRehomed(id) then rehomed[#rehomed + 1], rehomed[#rehomed + 2] = id, '0 0 . null' else published[#published + 1] = id end
+end
+lib.callWith('HDEL', group.G .. 'failures', published)
+lib.callWith('HSET', group.G .. 'failures', rehomed)
 local ranges = {}
 local traits = lib.readWith('HMGET', dead .. ':traits', ids)
 for i, id in ipairs(ids) do ranges[i] = lib.loneRange(id, '~' .. (traits[i] or '')) end

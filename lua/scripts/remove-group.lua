@@ -84,7 +84,7 @@ if lib.watchers then lib.watchers.tell() end
 -- 3. Nothing is left of it.
 if not left then
   local G = group.G
-  call('DEL', G .. 'ready', G .. 'priority', G .. 'keys', G .. 'lines', G .. 'dead:traits', G .. 'suspects', G .. 'retry', G .. 'dead', G .. 'failures', G .. 'done', G .. 'expired', group.state)
+  call('DEL', G .. 'ready', G .. 'priority', G .. 'keys', G .. 'lines', G .. 'dead:traits', G .. 'suspects', G .. 'retry', G .. 'retrying', G .. 'dead', G .. 'failures', G .. 'done', G .. 'expired', group.state)
   call('HDEL', P .. 'removing', name)
 end
 return { ended, left and 1 or 0 }

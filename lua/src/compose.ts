@@ -55,6 +55,7 @@ const ALLOW_OOM: Readonly<Record<ScriptName, boolean>> = {
   pause: true,
   'dead-letters': true,
   redrive: true,
+  message: true,
   purge: true,
   'remove-group': true,
 }

@@ -32,6 +32,7 @@ export type ScriptName =
   | 'pause'
   | 'dead-letters'
   | 'redrive'
+  | 'message'
   | 'purge'
   | 'remove-group'
 
@@ -400,6 +401,38 @@ export interface RedriveRequest {
   ids?: readonly string[]
   untilMs?: number
   limit: number
+}
+/** A page: groups follow until there is no `cursor`. */
+export interface MessageRequest {
+  id: string
+  cursor?: string
+}
+/** Where a group has a message. It says nothing of groups that were not given it. */
+export interface MessagePlace {
+  group: string
+  state: 'scheduled' | 'ready' | 'held' | 'inFlight' | 'retrying' | 'dead' | 'done'
+  /** Of one that is in flight or dead: when it was leased or died. */
+  sinceMs?: number
+  /** Of one that is scheduled or retried. */
+  dueAtMs?: number
+  attempts: number
+  crashes: number
+  reason: string
+  /** JSON; '' if there is none. */
+  error: string
+  /** Who holds it, and what it said of itself when it opened its session. */
+  session?: string
+  info?: string
+}
+export interface MessageReply {
+  nowMs: number
+  /** A slice in the wire format with one message; null if Redis has lost it. */
+  value: Buffer | null
+  /** There is no group yet: the first will have it. */
+  unclaimed: boolean
+  /** Of all of them may say `done`: then only its batch lives. */
+  places: readonly MessagePlace[]
+  cursor?: string
 }
 export interface PurgeRequest {
   group: string

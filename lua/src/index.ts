@@ -5,6 +5,7 @@ export { deadLetters, pause, purge, redrive, removeGroup, stats } from './script
 export { advance, advancePublishing } from './scripts/advance.js'
 export { close } from './scripts/close.js'
 export { declare } from './scripts/declare.js'
+export { message } from './scripts/message.js'
 export { open } from './scripts/open.js'
 export { outboxRead, outboxTrim, relay } from './scripts/outbox.js'
 export { publish } from './scripts/publish.js'

@@ -87,7 +87,7 @@ describe('the commands', () => {
 
   const settled: [what: string, Settle, commands: number][] = [
     ['as done, with a result', { lease: 0, index: 1, outcome: 'done', result: '1' }, 14],
-    ['as failed', { lease: 0, index: 1, outcome: 'retry', delayMs: 60_000, counted: true, error: '{}' }, 29],
+    ['as failed', { lease: 0, index: 1, outcome: 'retry', delayMs: 60_000, counted: true, error: '{}' }, 30],
     ['as dead', { lease: 0, index: 1, outcome: 'dead', reason: 'attempts', error: '{}' }, 28],
   ]
   for (const [what, settle, commands] of settled) {

@@ -62,9 +62,18 @@ export function violations(topic: TopicSnapshot): string[] {
     for (const id of ids) if (!topic.expiring.has(`${kind}:${id}`)) say(`${kind}:${id} never goes`)
   for (const batch of topic.follows.keys())
     if (!topic.batches.has(batch)) say(`follows knows ${batch}, which is not stored`)
-  const scheduled = new Set(topic.scheduled.map(({ member }) => member.seq))
-  for (const [id, member] of topic.deferred)
-    if (!scheduled.has(member.slice(0, 14))) say(`deferred knows ${id}, which is not scheduled`)
+  const scheduled = new Map(topic.scheduled.map(({ member }) => [nameOf(member.range), member.seq]))
+  for (const [name, member] of topic.deferred)
+    if (scheduled.get(name) !== member.slice(0, 14)) say(`deferred knows ${name}, which is not scheduled so`)
+  for (const { member } of topic.scheduled) {
+    if (member.range.count !== 1) say(`${member.range.count} messages are scheduled as one`)
+    if (!topic.deferred.has(nameOf(member.range))) say(`deferred does not know ${nameOf(member.range)}`)
+  }
+  const generation = Number(topic.meta.get('generation') ?? 0)
+  if (Number(topic.notes.get('generation') ?? 0) !== generation)
+    say(`groups note the generation ${topic.notes.get('generation')}, the last is ${generation}`)
+  for (const [batch, last] of topic.givenTo)
+    if (last > generation + 1) say(`batch ${batch} was given to the generation ${last}, the last is ${generation}`)
 
   const same = (what: string, counted: string | undefined, held: number) => {
     if (Number(counted ?? 0) !== held) say(`${what} is ${counted}, held are ${held}`)
@@ -131,6 +140,10 @@ function checkGroup(
     sum(group.ready, (range) => hold(range, 'ready')) +
     sum(group.suspects, (range) => hold(range, 'suspects'))
   const retrying = sum(group.retry, ({ member }) => hold(member.range, 'retry'))
+  for (const { member } of group.retry)
+    if (group.retrying.get(member.range.batch)?.slice(0, 14) !== member.seq)
+      say(`${group.ref}: retrying does not know ${member.range.batch}`)
+  if (group.retrying.size !== group.retry.length) say(`${group.ref}: retrying knows what is not retried`)
   const dead = sum(group.dead, ({ member }) =>
     hold({ from: 0, count: 1, total: 1, batch: member, again: true }, 'dead'),
   )
@@ -218,6 +231,9 @@ function checkSessions(group: GroupSnapshot, say: (what: string) => void): void 
   if (new Set(group.expired).size !== group.expired.length) say(`${group.ref}: a session is expired twice`)
   for (const { member } of group.waiting) if (!live.has(member)) say(`${group.ref}: ${member} waits but is not live`)
 }
+
+/** What a message that stands alone in its range is called. */
+export const nameOf = ({ batch, total, from }: Range): string => (total === 1 ? batch : `${batch}.${from}`)
 
 function checkRange(topic: TopicSnapshot, range: Range, where: string, say: (what: string) => void): void {
   const value = topic.batches.get(range.batch)

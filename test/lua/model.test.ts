@@ -57,7 +57,11 @@ describe('the scripts, used at random', function () {
           `${namespace}:*`,
         )
       }),
-      { numRuns: RUNS, ...(process.env.BUSWAY_MODEL_SEED && { seed: Number(process.env.BUSWAY_MODEL_SEED) }) },
+      {
+        numRuns: RUNS,
+        includeErrorInReport: true,
+        ...(process.env.BUSWAY_MODEL_SEED && { seed: Number(process.env.BUSWAY_MODEL_SEED) }),
+      },
     )
   })
 })

@@ -50,6 +50,10 @@ export interface GroupSnapshot {
   readonly line: Map<string, Range[]>
   readonly suspects: Range[]
   readonly retry: Scored<Sequenced>[]
+  /** Batch id -> member of `retry`. */
+  readonly retrying: Map<string, string>
+  /** Name of a message -> since when it is looked for. */
+  readonly watched: Map<string, string>
   readonly dead: Scored<string>[]
   /** Batch id -> traits. */
   readonly deadTraits: Map<string, string>
@@ -69,15 +73,20 @@ export interface TopicSnapshot {
   /** Batches stored as strings of their own. */
   readonly large: Set<string>
   readonly pending: Map<string, number>
+  /** Batch id -> generation of the last group that was given it. */
+  readonly givenTo: Map<string, number>
   readonly generations: Map<string, string>
   /** Name -> value of what is set for the topic. */
   readonly settings: Map<string, string>
+  /** What the scripts note where they read groups. */
+  readonly notes: Map<string, string>
   /** Groups whose removal is under way, with their generation's name. */
   readonly removing: Map<string, string>
   readonly unclaimed: Range[]
   readonly unclaimedPriority: Scored<Sequenced>[]
   readonly unclaimedKeys: Map<string, number>
   readonly unclaimedLines: Set<string>
+  readonly unclaimedDone: Map<string, string>
   /** `<generation>:<key>` -> ranges, of all groups and of what no group has yet. */
   readonly lines: Map<string, Range[]>
   readonly scheduled: Scored<Sequenced>[]
@@ -89,7 +98,7 @@ export interface TopicSnapshot {
   readonly results: Map<string, Map<string, string>>
   /** Keys that expire. */
   readonly expiring: Set<string>
-  /** Message id -> member of `scheduled`, of messages that a guard may take back. */
+  /** Name of a message -> its member of `scheduled`. */
   readonly deferred: Map<string, string>
   readonly producers: Map<string, string>
   readonly outcomes: Map<string, Map<string, string>>
@@ -199,13 +208,16 @@ function interpret(topic: string, prefix: string, keys: RawKey[]): TopicSnapshot
     batches: new Map(),
     large: new Set(),
     pending: new Map(),
+    givenTo: new Map(),
     generations: new Map(),
     settings: new Map(),
+    notes: new Map(),
     removing: new Map(),
     unclaimed: [],
     unclaimedPriority: [],
     unclaimedKeys: new Map(),
     unclaimedLines: new Set(),
+    unclaimedDone: new Map(),
     lines: new Map(),
     scheduled: [],
     follows: new Map(),
@@ -251,6 +263,8 @@ function groupOf(snapshot: TopicSnapshot, ref: string): GroupSnapshot {
       line: new Map(),
       suspects: [],
       retry: [],
+      retrying: new Map(),
+      watched: new Map(),
       dead: [],
       deadTraits: new Map(),
       failures: new Map(),
@@ -272,7 +286,11 @@ function readTopicKey(topic: TopicSnapshot, name: string, value: Buffer[]): bool
   }
   if (name === 'meta') into(topic.meta, String)
   else if (name === 'batches') into(topic.batches, (raw) => raw)
-  else if (name === 'pending') into(topic.pending, Number)
+  else if (name === 'pending')
+    for (const [batch, raw] of pairs(value)) {
+      topic.pending.set(String(batch), Number(raw) % 2 ** 32)
+      topic.givenTo.set(String(batch), Math.floor(Number(raw) / 2 ** 32))
+    }
   else if (name === 'follows') into(topic.follows, (raw) => raw)
   else if (name.startsWith('replies:')) topic.replies.set(name.slice('replies:'.length), value.map(String))
   else if (name.startsWith('result:')) {
@@ -283,11 +301,13 @@ function readTopicKey(topic: TopicSnapshot, name: string, value: Buffer[]): bool
   else if (name === 'removing') into(topic.removing, String)
   else if (name === 'groups')
     for (const [field, raw] of pairs(value)) {
-      if (field.toString().startsWith(':')) topic.settings.set(field.toString().slice(1), String(raw))
+      if (field.toString().startsWith('::')) topic.notes.set(field.toString().slice(2), String(raw))
+      else if (field.toString().startsWith(':')) topic.settings.set(field.toString().slice(1), String(raw))
       else topic.generations.set(field.toString(), String(raw))
     }
   else if (name === 'unclaimed') topic.unclaimed.push(...value.map((raw) => parseRange(String(raw))))
   else if (name === 'unclaimed:keys') into(topic.unclaimedKeys, Number)
+  else if (name === 'unclaimed:done') into(topic.unclaimedDone, String)
   else if (name === 'unclaimed:lines') for (const raw of value) topic.unclaimedLines.add(String(raw))
   else if (/^@\d+:key:/.test(name)) {
     const [, generation, key] = /^@(\d+):key:(.*)$/s.exec(name) as unknown as [string, string, string]
@@ -325,6 +345,8 @@ function readGroupKey(group: GroupSnapshot, name: string, value: Buffer[]): bool
   else if (name === 'lines') for (const raw of value) group.lines.add(String(raw))
   else if (name === 'suspects') group.suspects.push(...ranges())
   else if (name === 'retry') group.retry.push(...scored(value, parseSequenced))
+  else if (name === 'retrying') for (const [id, raw] of pairs(value)) group.retrying.set(String(id), String(raw))
+  else if (name === 'watched') for (const [id, raw] of pairs(value)) group.watched.set(String(id), String(raw))
   else if (name === 'dead') group.dead.push(...scored(value, (text) => text))
   else if (name === 'dead:traits') for (const [id, raw] of pairs(value)) group.deadTraits.set(String(id), String(raw))
   else if (name === 'failures')

@@ -71,7 +71,7 @@ export const deadLetters: Script<DeadLettersRequest, DeadLettersReply> = {
 }
 
 /** `<attempts> <crashes> <reason or -> <error JSON>` */
-function failure(record: string): Pick<DeadLetterItem, 'attempts' | 'crashes' | 'reason' | 'error'> {
+export function failure(record: string): Pick<DeadLetterItem, 'attempts' | 'crashes' | 'reason' | 'error'> {
   const [attempts = '0', crashes = '0', reason = '-', ...error] = record.split(' ')
   return {
     attempts: Number(attempts),

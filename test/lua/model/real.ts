@@ -4,6 +4,7 @@ import {
   batchId,
   declare,
   type FetchedRange,
+  message,
   type PublishReply,
   type publish,
   type Script,
@@ -25,6 +26,8 @@ export const REQUESTER = 'busRRRRR'
 const PRIORITY = 3
 const REPORT_TO = 5
 const KEEP_RESULT = 7
+/** Of what was rehomed without having failed. */
+const NOT_FAILED = '.'
 
 export interface Producer {
   readonly session: string
@@ -44,6 +47,9 @@ export class Real {
   /** `batch[index]` -> message. */
   readonly #addresses = new Map<string, MessageNumber>()
   #listening: Listening | undefined
+  /** Message -> `batch[index]` under which it was published. */
+  readonly #published = new Map<MessageNumber, string>()
+  #looks = 0
 
   constructor(redis: Redis, namespace: string, scripts: ScriptDriver) {
     this.redis = redis
@@ -74,7 +80,10 @@ export class Real {
 
   /** Notes where the messages of a batch are to be found. */
   learn(batch: string, messages: readonly MessageNumber[]): void {
-    for (const [index, message] of messages.entries()) this.#addresses.set(`${batch}[${index}]`, message)
+    for (const [index, message] of messages.entries()) {
+      this.#addresses.set(`${batch}[${index}]`, message)
+      this.#published.set(message, `${batch}[${index}]`)
+    }
   }
 
   learnPublished(producer: Producer, batches: readonly BatchToPublish[], messages: readonly MessageNumber[][]): void {
@@ -88,6 +97,14 @@ export class Real {
       this.#addresses.get(`${batch}[${index}]`) ?? (rehomed && this.#addresses.get(`${rehomed[1]}[${rehomed[2]}]`))
     if (message === undefined || message === null) throw new Error(`nobody published ${batch}[${index}]`)
     return message
+  }
+
+  /** What its publisher knows it by; undefined if that is another message's by now. */
+  idOf(message: MessageNumber): string | undefined {
+    const address = this.#published.get(message)
+    if (address === undefined || this.#addresses.get(address) !== message) return undefined
+    const [, batch = '', index] = /^(.*)\[(\d+)\]$/.exec(address) as unknown as string[]
+    return batch.startsWith('=') ? batch.slice(1) : `${batch}.${index}`
   }
 
   messagesOf(range: Range): MessageNumber[] {
@@ -138,6 +155,7 @@ export class Real {
     ).to.have.deep.members(model.scheduled.map(({ message, dueMs }) => [message, dueMs]))
     expect([...topic.generations.keys()].sort(), 'groups').to.deep.equal([...model.groups.keys()].sort())
     for (const group of model.groups.values()) this.#checkGroup(topic, group)
+    await this.#lookUp(model)
     const told = (topic.replies.get(REQUESTER) ?? []).map((text) => JSON.parse(text))
     expect(
       told.map(({ request, group }) => `${request} ${group}`),
@@ -159,6 +177,36 @@ export class Real {
     const relayed = other.unclaimed.flatMap((range) => decodeBodies(other.batches.get(range.batch) as Buffer))
     expect(relayed, 'relayed').to.deep.equal(model.relayed)
     expect(topic.outboxes.get(OTHER_TOPIC)?.length ?? 0, 'outbox').to.be.at.least(model.outbox.length)
+  }
+
+  /** Some messages, each in its turn, are asked for by their ids. */
+  async #lookUp(model: Model): Promise<void> {
+    const all = [...this.#published.keys()]
+    for (let i = 0; i < Math.min(3, all.length); i++) {
+      this.#looks += 7
+      const number = all[this.#looks % all.length] as MessageNumber
+      const id = this.idOf(number)
+      if (id === undefined) continue
+      const reply = await this.run(message, { id })
+      const where = `message ${number} by its id ${id}`
+      const isLeft = reply?.unclaimed || reply?.places.some(({ state }) => state !== 'done') || false
+      expect(isLeft, where).to.equal(model.exists(number))
+      if (reply === undefined) continue
+      expect(decodeBodies(reply.value as Buffer), where).to.deep.equal([number])
+      const waits = model.scheduled.find((item) => item.message === number)
+      expect(reply.unclaimed, where).to.equal(
+        model.groups.size === 0 && (waits !== undefined || model.nobody.waiting().includes(number)),
+      )
+      const found = reply.places.map(({ group, state, session, sinceMs, dueAtMs, attempts, crashes }) => ({
+        ...{ group, state, session, dueAtMs, attempts, crashes },
+        sinceMs: state === 'dead' ? undefined : sinceMs,
+      }))
+      const expected = [...model.groups.values()].flatMap((group) => group.placeOf(number, waits?.dueMs) ?? [])
+      // A group that came while some of a batch was put off cannot tell what it has done from what it never had.
+      const isTold = ({ state, group }: { state: string; group: string }) =>
+        state !== 'done' || !model.delayed.has(number) || found.some((place) => place.group === group)
+      expect(found, where).to.have.deep.members(expected.filter(isTold))
+    }
   }
 
   /** What waits, in the order of fetch: priorities above 0, the list, priorities below 0. */
@@ -189,7 +237,9 @@ export class Real {
       ...group.dead,
     ])
     expect(
-      [...(kept?.failures ?? [])].map(([id, { attempts, crashes }]) => [this.messageAt(id, 0), attempts, crashes]),
+      [...(kept?.failures ?? [])]
+        .filter(([, { reason }]) => reason !== NOT_FAILED)
+        .map(([id, { attempts, crashes }]) => [this.messageAt(id, 0), attempts, crashes]),
       where('failures'),
     ).to.have.deep.members([...group.failures].map(([message, { attempts, crashes }]) => [message, attempts, crashes]))
     expect([...(kept?.sessions.keys() ?? [])].sort(), where('sessions')).to.deep.equal(

@@ -40,6 +40,15 @@ export interface ModelFailure {
   crashes: number
 }
 
+/** Where a group has a message. */
+export interface ModelPlace extends ModelFailure {
+  readonly group: string
+  readonly state: string
+  readonly session: string | undefined
+  readonly sinceMs: number | undefined
+  readonly dueAtMs: number | undefined
+}
+
 export class ModelGroup {
   readonly name: string
   ref = ''
@@ -132,6 +141,25 @@ export class ModelGroup {
     return failure
   }
 
+  /** As it is told of a message by its id; undefined: it was not given it. */
+  placeOf(message: MessageNumber, scheduledMs: number | undefined): ModelPlace | undefined {
+    const ended = this.given.get(message)
+    const told = (state: string, more: Partial<ModelPlace> = {}): ModelPlace => ({
+      ...{ group: this.name, state, session: undefined, dueAtMs: undefined, sinceMs: undefined },
+      ...{ attempts: 0, crashes: 0, ...this.failures.get(message), ...more },
+    })
+    if (scheduledMs !== undefined) return told('scheduled', { dueAtMs: scheduledMs })
+    if (ended === undefined) return undefined
+    if (ended) return told('done')
+    if (this.dead.has(message)) return told('dead')
+    const retried = this.retry.find((item) => item.message === message)
+    if (retried) return told('retrying', { dueAtMs: retried.dueMs })
+    for (const [session, { leases }] of this.sessions)
+      for (const { open, sinceMs } of leases.values())
+        if (open.includes(message)) return told('inFlight', { session, sinceMs })
+    return told('ready')
+  }
+
   /** Every place that holds a message of this group that has not ended. */
   held(): MessageNumber[] {
     return [
@@ -152,6 +180,8 @@ export class Model {
   readonly priorities = new Map<MessageNumber, number>()
   /** Messages whose time was up when they were published. */
   readonly expired = new Set<MessageNumber>()
+  /** Messages that were put off when they were published. */
+  readonly delayed = new Set<MessageNumber>()
   scheduled: PutOff[] = []
   /** Staged for the other topic, in the order of the settles, and not yet relayed. */
   outbox: MessageNumber[] = []
@@ -214,8 +244,10 @@ export class Model {
   }
 
   schedule(messages: readonly MessageNumber[], dueMs: number, front: boolean): void {
-    const order = this.nextOrder()
-    for (const message of messages) this.scheduled.push({ message, dueMs, order, front })
+    // Of those for the front the last to be due is the first to be taken.
+    const inOrder = front ? messages.toReversed() : messages
+    for (const message of messages) this.delayed.add(message)
+    for (const message of inOrder) this.scheduled.push({ message, dueMs, order: this.nextOrder(), front })
   }
 
   /** What `advance` does to what is due, seen from the group that advances. */
@@ -233,13 +265,7 @@ export class Model {
     this.scheduled = scheduled.later
     for (const each of this.groups.values()) {
       each.give(scheduled.now.filter(({ front }) => !front).map(({ message }) => message))
-      const orders = new Set(scheduled.now.filter(({ front }) => front).map(({ order }) => order))
-      // The last batch to be due is the first to be taken.
-      for (const batch of orders)
-        each.give(
-          scheduled.now.filter(({ order }) => order === batch).map(({ message }) => message),
-          true,
-        )
+      for (const { message, front } of scheduled.now) if (front) each.give([message], true)
     }
   }
 
