@@ -5,6 +5,7 @@
 -- Needs: call, time, counts, range, finish, session.
 
 --@include lib/ready
+--@include lib/leases-of
 --@include lib/unfinished-parts
 --@include lib/rehome
 --@include lib/failures
@@ -22,34 +23,6 @@ function lib.fence(group, self)
     end
   end
   return #over == MOST_FENCED
-end
-
-function lib.leasesOf(session)
-  local flat, leases, ranges = call('HGETALL', session.leases), {}, {}
-  for i = 1, #flat, 2 do
-    local range = lib.parseRange(flat[i + 1])
-    leases[#leases + 1] = { number = tonumber(flat[i]), range = range }
-    ranges[#ranges + 1] = range
-  end
-  lib.learn(ranges)
-  table.sort(leases, function(a, b) return a.number < b.number end)
-  return leases
-end
-
--- How many messages of each lease are open, and how many of them were running.
-function lib.findRunning(leases, concurrency)
-  local started = {}
-  for _, lease in ipairs(leases) do
-    lease.open = lib.unfinished(lease.range, lease.range.from, lease.range.count)
-    lease.running = math.min(concurrency, lease.open)
-    -- Of a key only the first can have been running.
-    local key = lease.range.key
-    if key and lease.open > 0 then
-      lease.running = started[key] and 0 or math.min(1, lease.running)
-      started[key] = true
-    end
-    concurrency = concurrency - lease.running
-  end
 end
 
 -- One message that was running goes on under its own name: to the suspects, or at its last crash to the dead letters.

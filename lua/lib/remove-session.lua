@@ -12,6 +12,7 @@ end
 function lib.removeSession(group, session)
   call('ZREM', group.G .. 'sessions', session.id)
   call('ZREM', group.G .. 'waiting', session.id)
+  call('ZREM', group.G .. 'roster', session.id)
   call('DEL', session.key, session.leases)
   lib.resign(group, session)
 end

@@ -6,7 +6,7 @@
 -- Returns { now, group@generation, outbox has entries (0 or 1), recovered ({ ranges, crashed, dead, more } or {}) }
 -- Keeps  a session that is known keeps its numbers: opening it again renews it.
 -- Died or reply lost right after: the client opens again, or the session ends with its lease, holding nothing.
--- Cost  10 commands, and what recovery finds (see lib/recover).
+-- Cost  11 commands, and what recovery finds (see lib/recover).
 
 --@include lib/call
 --@include lib/time
@@ -29,6 +29,7 @@ if not lib.isAlive(group, session) then
   call('HSET', session.key, 'epoch', 0, 'n', 0, 'lease', 0, 'ttl', leaseMs, 'concurrency', ARGV[4], 'maxCrashes', ARGV[5], 'info', ARGV[6])
 end
 call('ZADD', group.G .. 'sessions', now + leaseMs, session.id)
+call('ZADD', group.G .. 'roster', 0, session.id)
 call('HSET', group.state, 'deadMax', ARGV[7], 'deadKeepMs', ARGV[8])
 
 -- 2. Look after the group.

@@ -53,6 +53,7 @@ local function endLeases(room)
   lib.callWith('HDEL', session.leases, freed)
   if 2 * #freed == #flat then
     call('DEL', session.key)
+    call('ZREM', group.G .. 'roster', id)
     call('LPOP', group.G .. 'expired')
   end
   local ended = lib.finishAll(group, ranges, 'removed')

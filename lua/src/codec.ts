@@ -163,3 +163,14 @@ export function fetchedRanges(
   }
   return result
 }
+
+/** `<attempts> <crashes> <reason or -> <error JSON>` */
+export function failureRecord(record: string): { attempts: number; crashes: number; reason: string; error: string } {
+  const [attempts = '0', crashes = '0', reason = '-', ...error] = record.split(' ')
+  return {
+    attempts: Number(attempts),
+    crashes: Number(crashes),
+    reason: decodeURIComponent(reason),
+    error: error.join(' '),
+  }
+}

@@ -53,6 +53,8 @@ const ALLOW_OOM: Readonly<Record<ScriptName, boolean>> = {
   settled: true,
   stats: true,
   pause: true,
+  peek: true,
+  consumers: true,
   'dead-letters': true,
   redrive: true,
   message: true,

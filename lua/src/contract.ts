@@ -30,6 +30,8 @@ export type ScriptName =
   | 'settled'
   | 'stats'
   | 'pause'
+  | 'peek'
+  | 'consumers'
   | 'dead-letters'
   | 'redrive'
   | 'message'
@@ -380,6 +382,8 @@ export interface PauseReply {
 export interface DeadLettersRequest {
   group: string
   limit: number
+  /** Of bodies: what is larger ends the page, but for its first. */
+  bytes: number
   cursor?: string
 }
 export interface DeadLetterItem {

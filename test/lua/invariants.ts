@@ -224,6 +224,9 @@ function checkSessions(group: GroupSnapshot, say: (what: string) => void): void 
     if (!live.has(session) && !group.expired.includes(session))
       say(`${group.ref}: ${session} is neither live nor expired`)
   }
+  const exist = [...group.sessions.keys()].sort()
+  if (JSON.stringify(group.roster) !== JSON.stringify(exist))
+    say(`${group.ref}: the roster says ${group.roster}, the sessions are ${exist}`)
   for (const session of live) {
     if (!group.sessions.get(session)?.fields.size) say(`${group.ref}: ${session} is live but has no session`)
     if (group.expired.includes(session)) say(`${group.ref}: ${session} is live and expired`)

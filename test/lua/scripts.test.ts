@@ -279,10 +279,11 @@ describe('the scripts', () => {
       const { lastLease: lease } = await go('busAAAAA~1')
       for (let index = 0; index < 5; index++)
         await go('busAAAAA~1', { settles: [{ lease, index, outcome: 'dead', reason: 'attempts', error: '{}' }] })
-      const first = await driven.scripts.run(deadLetters, TOPIC, { group: 'g', limit: 2 })
+      const first = await driven.scripts.run(deadLetters, TOPIC, { group: 'g', limit: 2, bytes: 1e6 })
       const rest = await driven.scripts.run(deadLetters, TOPIC, {
         group: 'g',
         limit: 2,
+        bytes: 1e6,
         cursor: first.cursor as string,
       })
       const values = [...first.items, ...rest.items].flatMap(({ value }) => decodeBodies(value))

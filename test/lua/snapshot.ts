@@ -60,6 +60,8 @@ export interface GroupSnapshot {
   readonly failures: Map<string, Failure>
   readonly done: Map<string, string>
   readonly live: Scored<string>[]
+  /** All that exist, alive or not. */
+  readonly roster: string[]
   readonly sessions: Map<string, SessionSnapshot>
   readonly expired: string[]
   readonly waiting: Scored<string>[]
@@ -199,7 +201,7 @@ function parseFailure(text: string): Failure {
 }
 
 /** The keys that an idle topic keeps. */
-const STAYS = /^(meta|groups|p:[^:]+(:o)?|result:.+|[^:@]+@\d+:(state|sessions|session:.+|waiting))$/
+const STAYS = /^(meta|groups|p:[^:]+(:o)?|result:.+|[^:@]+@\d+:(state|sessions|roster|session:.+|waiting))$/
 
 function interpret(topic: string, prefix: string, keys: RawKey[]): TopicSnapshot {
   const snapshot: TopicSnapshot = {
@@ -270,6 +272,7 @@ function groupOf(snapshot: TopicSnapshot, ref: string): GroupSnapshot {
       failures: new Map(),
       done: new Map(),
       live: [],
+      roster: [],
       sessions: new Map(),
       expired: [],
       waiting: [],
@@ -353,6 +356,7 @@ function readGroupKey(group: GroupSnapshot, name: string, value: Buffer[]): bool
     for (const [id, raw] of pairs(value)) group.failures.set(String(id), parseFailure(String(raw)))
   else if (name === 'done') for (const [id, raw] of pairs(value)) group.done.set(String(id), String(raw))
   else if (name === 'sessions') group.live.push(...scored(value, (text) => text))
+  else if (name === 'roster') group.roster.push(...scored(value, (text) => text).map(({ member }) => member))
   else if (name === 'expired') group.expired.push(...value.map(String))
   else if (name === 'waiting') group.waiting.push(...scored(value, (text) => text))
   else if (name === 'state') for (const [field, raw] of pairs(value)) group.state.set(String(field), String(raw))

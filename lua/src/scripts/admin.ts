@@ -1,4 +1,4 @@
-import { bytes, integer, list, text } from '../codec.js'
+import { bytes, failureRecord, integer, list, text } from '../codec.js'
 import type {
   CountReply,
   DeadLetterItem,
@@ -52,7 +52,7 @@ export const pause: Script<PauseRequest, PauseReply> = {
 
 export const deadLetters: Script<DeadLettersRequest, DeadLettersReply> = {
   name: 'dead-letters',
-  args: ({ group, limit, cursor }) => [group, limit, cursor ?? ''],
+  args: ({ group, limit, bytes, cursor }) => [group, limit, cursor ?? '', bytes],
   reply(raw) {
     const [cursor, flat] = list(raw)
     const parts = list(flat)
@@ -61,24 +61,13 @@ export const deadLetters: Script<DeadLettersRequest, DeadLettersReply> = {
       items.push({
         batch: text(parts[i]),
         value: bytes(parts[i + 1]),
-        ...failure(text(parts[i + 2])),
+        ...failureRecord(text(parts[i + 2])),
         diedAtMs: integer(parts[i + 3]),
       })
     }
     const next = text(cursor)
     return next === '' ? { items } : { items, cursor: next }
   },
-}
-
-/** `<attempts> <crashes> <reason or -> <error JSON>` */
-export function failure(record: string): Pick<DeadLetterItem, 'attempts' | 'crashes' | 'reason' | 'error'> {
-  const [attempts = '0', crashes = '0', reason = '-', ...error] = record.split(' ')
-  return {
-    attempts: Number(attempts),
-    crashes: Number(crashes),
-    reason: decodeURIComponent(reason),
-    error: error.join(' '),
-  }
 }
 
 export const redrive: Script<RedriveRequest, CountReply> = {

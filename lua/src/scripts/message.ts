@@ -1,6 +1,5 @@
-import { bytes, integer, list, text } from '../codec.js'
+import { bytes, failureRecord, integer, list, text } from '../codec.js'
 import type { MessagePlace, MessageReply, MessageRequest, Script } from '../contract.js'
-import { failure } from './admin.js'
 
 /** `undefined`: nothing of a message of that id is left. */
 export const message: Script<MessageRequest, MessageReply | undefined> = {
@@ -31,7 +30,7 @@ function readPlaces(flat: readonly unknown[]): MessagePlace[] {
 function readPlace([group, state, since, record, session, info]: readonly unknown[]): MessagePlace {
   const at = text(state) as MessagePlace['state']
   const failed = text(record ?? '')
-  const { attempts, crashes, reason, error } = failure(failed === '' ? '0 0 - ' : failed)
+  const { attempts, crashes, reason, error } = failureRecord(failed === '' ? '0 0 - ' : failed)
   const place: MessagePlace = { group: text(group), state: at, attempts, crashes, reason, error }
   const sinceMs = text(since)
   if (sinceMs !== '')

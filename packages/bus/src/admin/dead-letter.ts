@@ -1,56 +1,47 @@
-import type { DeadLetterItem } from '@busway/lua'
-import type { DeadLetter, DeadReason } from '../api/index.js'
-import { decodeWith } from '../consume/body-decoder.js'
+import { type DeadLetterItem, deadLetters } from '@busway/lua'
+import type { DeadLetter, DeadReason, Page, StoredError } from '../api/index.js'
 import { decodeError } from '../consume/error-record.js'
-import type { Pipeline } from '../seams.js'
-import { decodeBatch, type Envelope, JSON_TYPE, messageId } from '../wire/index.js'
+import type { AdminDependencies, Pipeline } from '../seams.js'
+import { invalidOption } from '../validate/options.js'
+import { messageId } from '../wire/index.js'
+import { contentsOf, sliceOf } from './contents.js'
+import { PAGE_BYTES, type PageRequest } from './pages.js'
 
-/** A dead letter as it is shown: what can't be decoded is shown as bytes, and nothing hides a letter. */
-export async function readDeadLetter(
+/** As the script gives them: when the page's last letter died. */
+const CURSOR = /^\d{1,16}(?:\.\d{1,20})?$/
+
+/** A page of a group's dead letters, from wherever the cursor says. */
+export async function deadLettersPage(
+  { runner, pipeline }: Pick<AdminDependencies, 'runner' | 'pipeline'>,
   topic: string,
-  item: DeadLetterItem,
-  decode: Pipeline['decode'],
-): Promise<DeadLetter> {
+  group: string,
+  { limit, cursor }: PageRequest,
+): Promise<Page<DeadLetter>> {
+  if (cursor !== undefined && !CURSOR.test(cursor)) throw invalidOption('cursor', cursor, 'the cursor of a page')
+  const request = { group, limit, bytes: PAGE_BYTES, ...(cursor === undefined ? {} : { cursor }) }
+  const page = await runner.runRepeatable(deadLetters, topic, request)
+  const { decode } = pipeline()
+  const items = await Promise.all(page.items.map((item) => readDeadLetter(topic, item, decode)))
+  return page.cursor === undefined ? { items } : { items, cursor: page.cursor }
+}
+
+async function readDeadLetter(topic: string, item: DeadLetterItem, decode: Pipeline['decode']): Promise<DeadLetter> {
   const id = messageId(item.batch, 0)
-  const { name, message, stack } = decodeError(item.error)
-  const { key, headers, body } = await contents(topic, id, item.value, decode)
   return {
+    state: 'dead',
     id,
     topic,
-    ...(key === undefined ? {} : { key }),
-    headers,
-    body,
+    ...(await contentsOf(topic, id, sliceOf(item.value, 1), 0, decode)),
     attempts: item.attempts,
     crashes: item.crashes,
     reason: item.reason as DeadReason,
-    error: { name, message, ...(stack === undefined ? {} : { stack }) },
+    error: storedError(item.error),
     diedAt: new Date(item.diedAtMs),
   }
 }
 
-interface Contents {
-  readonly key?: string | undefined
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: unknown
-}
-
-async function contents(topic: string, id: string, value: Buffer, decode: Pipeline['decode']): Promise<Contents> {
-  let envelope: Envelope
-  try {
-    envelope = decodeBatch(value)
-  } catch {
-    return { headers: {}, body: value }
-  }
-  const { key } = envelope
-  const bytes = envelope.body(0)
-  try {
-    const { headers, contentType = JSON_TYPE } = envelope.extra(0)
-    try {
-      return { key, headers, body: await decodeWith(decode, { topic, id, headers, contentType, body: bytes }) }
-    } catch {
-      return { key, headers, body: bytes }
-    }
-  } catch {
-    return { key, headers: {}, body: bytes }
-  }
+/** From its record. */
+export function storedError(record: string): StoredError {
+  const { name, message, stack } = decodeError(record)
+  return { name, message, ...(stack === undefined ? {} : { stack }) }
 }

@@ -1,20 +1,37 @@
 /** Looking after one consumer group: each call a few bounded scripts, from any process. */
-import { deadLetters, pause, purge, redrive, removeGroup } from '@busway/lua'
-import type { DeadLetter, GroupAdmin, GroupStats, Page, PageOptions, PurgeOptions } from '../api/index.js'
+import { pause, purge, redrive, removeGroup } from '@busway/lua'
+import type {
+  ConsumerInfo,
+  DeadLetter,
+  GroupAdmin,
+  GroupStats,
+  Page,
+  PageOptions,
+  Peeked,
+  PeekOptions,
+  PeekState,
+  PurgeOptions,
+} from '../api/index.js'
 import { BuswayError } from '../errors/index.js'
 import type { AdminDependencies } from '../seams.js'
 import { shown } from '../validate/names.js'
 import { nearest } from '../validate/nearest.js'
-import { checkInteger, checkNames, checkOptionsObject, invalidOption } from '../validate/options.js'
+import { checkNames, checkOptionsObject, invalidOption } from '../validate/options.js'
 import { randomId } from '../wire/index.js'
-import { readDeadLetter } from './dead-letter.js'
+import { consumersPage } from './consumers.js'
+import { deadLettersPage } from './dead-letter.js'
 import { batchIds } from './ids.js'
+import { checkPage, type PageRequest } from './pages.js'
+import { peekPage, type Shown } from './peek.js'
 import { readStats } from './stats.js'
 
 /** Messages of one script call. */
 const STEP = 500
-/** As `dead-letters` gives them: when the page's last letter died, and its batch. */
-const CURSOR = /^\d+(?:\.\d+)? ./
+const STATES: readonly PeekState[] = ['ready', 'held', 'inFlight', 'retrying', 'dead']
+const stateOfGroup = (state: unknown): string =>
+  state === 'scheduled' || state === 'unclaimed'
+    ? `one of ${STATES.join(', ')}; what no group has yet is listed by bus.topic(name).peek`
+    : `one of ${STATES.join(', ')}`
 
 /** `topic` and `group` are checked already. */
 export const createGroupAdmin = (dependencies: AdminDependencies, topic: string, group: string): GroupAdmin =>
@@ -43,20 +60,35 @@ class TopicGroup implements GroupAdmin {
     return (await this.#existing()).stats
   }
 
+  async peek<State extends PeekState = 'ready'>(options?: PeekOptions<State>): Promise<Page<Peeked<unknown, State>>> {
+    const page = checkPage('peek', options, ['state'])
+    const state: PeekState = options?.state ?? 'ready'
+    if (!STATES.includes(state)) throw invalidOption('state', state, stateOfGroup(state))
+    // The state asked for is the state of all that is on the page.
+    return (state === 'dead' ? this.#deadLetters(page) : this.#peek(state, page)) as Promise<never>
+  }
+
   async deadLetters(options?: PageOptions): Promise<Page<DeadLetter>> {
-    checkOptionsObject('deadLetters', options)
-    const { limit = 100, cursor } = options ?? {}
-    checkNames('deadLetters', options ?? {}, ['limit', 'cursor'])
-    checkInteger('limit', limit, 1, 1_000)
-    if (cursor !== undefined && !(typeof cursor === 'string' && CURSOR.test(cursor)))
-      throw invalidOption('cursor', cursor, 'the cursor of a page')
-    const { runner, pipeline } = this.#dependencies
-    const request = { group: this.#group, limit, ...(cursor === undefined ? {} : { cursor }) }
-    const page = await runner.runRepeatable(deadLetters, this.#topic, request)
+    return this.#deadLetters(checkPage('deadLetters', options))
+  }
+
+  async consumers(options?: PageOptions): Promise<Page<ConsumerInfo>> {
+    const request = checkPage('consumers', options)
+    return this.#orUnknown(await consumersPage(this.#dependencies, this.#topic, this.#group, request))
+  }
+
+  async #peek(state: Exclude<PeekState, 'dead'>, page: PageRequest): Promise<Page<Shown>> {
+    return this.#orUnknown(await peekPage(this.#dependencies, this.#topic, this.#group, state, page))
+  }
+
+  async #deadLetters(page: PageRequest): Promise<Page<DeadLetter>> {
+    return this.#orUnknown(await deadLettersPage(this.#dependencies, this.#topic, this.#group, page))
+  }
+
+  /** An empty page may be of a group that does not exist. */
+  async #orUnknown<Item>(page: Page<Item>): Promise<Page<Item>> {
     if (page.items.length === 0) await this.#existing()
-    const { decode } = pipeline()
-    const items = await Promise.all(page.items.map((item) => readDeadLetter(this.#topic, item, decode)))
-    return page.cursor === undefined ? { items } : { items, cursor: page.cursor }
+    return page
   }
 
   async redrive(ids: readonly string[] | 'all'): Promise<number> {
@@ -98,7 +130,7 @@ class TopicGroup implements GroupAdmin {
     if (what !== 'waiting' && what !== 'dead') throw invalidOption('state', what, "'waiting' or 'dead'")
     const { stats } = await this.#existing()
     // What is there now; what comes meanwhile is behind it, so this ends.
-    let left = what === 'dead' ? stats.dead : stats.ready + stats.retrying
+    let left = what === 'dead' ? stats.dead : stats.ready + stats.held + stats.retrying
     const { runner } = this.#dependencies
     return this.#inSteps(async () => {
       if (left <= 0) return { count: 0, more: false }

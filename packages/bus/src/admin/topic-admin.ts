@@ -1,9 +1,14 @@
 /** Looking after one topic. What concerns one of its groups is in group-admin.ts. */
-import type { GroupAdmin, TopicAdmin } from '../api/index.js'
+import type { GroupAdmin, TopicAdmin, TopicPeekOptions, TopicPeekState } from '../api/index.js'
 import type { AdminDependencies } from '../seams.js'
 import { checkGroup } from '../validate/names.js'
+import { invalidOption } from '../validate/options.js'
 import { createGroupAdmin } from './group-admin.js'
+import { checkPage } from './pages.js'
+import { peekPage } from './peek.js'
 import { readStats } from './stats.js'
+
+const STATES = "'scheduled' or 'unclaimed'; what a group has is listed by bus.topic(name).group(name).peek"
 
 /** `topic` is checked already. */
 export const createTopicAdmin = (dependencies: AdminDependencies, topic: string): TopicAdmin => ({
@@ -12,5 +17,12 @@ export const createTopicAdmin = (dependencies: AdminDependencies, topic: string)
   group(name: string): GroupAdmin {
     checkGroup(name)
     return createGroupAdmin(dependencies, topic, name)
+  },
+  async peek<State extends TopicPeekState>(options: TopicPeekOptions<State>) {
+    const page = checkPage('peek', options, ['state'])
+    const { state } = options ?? {}
+    if (state !== 'scheduled' && state !== 'unclaimed') throw invalidOption('state', state, STATES)
+    // The state asked for is the state of all that is on the page.
+    return peekPage(dependencies, topic, undefined, state, page) as Promise<never>
   },
 })

@@ -1,4 +1,16 @@
-/** Looking after topics and groups. All of it works from any process, whether or not it consumes. */
+/** Looking after topics and groups. All of it works from any process, whether or not it consumes. What listings show is in listing.ts. */
+import type {
+  ConsumerInfo,
+  DeadLetter,
+  Page,
+  PageOptions,
+  Peeked,
+  PeekOptions,
+  PeekState,
+  TopicPeeked,
+  TopicPeekOptions,
+  TopicPeekState,
+} from './listing.js'
 
 /** The messages of one group. */
 export interface GroupStats {
@@ -30,42 +42,9 @@ export interface TopicStats {
   readonly groups: Readonly<Record<string, GroupStats>>
 }
 
-/** A page of a listing. Another follows if there is a `cursor`: hand it to the next call. */
-export interface Page<Item> {
-  readonly items: readonly Item[]
-  readonly cursor?: string
-}
-
-/** Which page. */
-export interface PageOptions {
-  /** At most this many items, 1 to 1,000. Default: 100. */
-  limit?: number
-  /** From the page before. Default: the first page. */
-  cursor?: string
-}
-
-/** Why a message became a dead letter. */
-export type DeadReason = 'attempts' | 'unrecoverable' | 'crashes' | 'expired' | 'undecodable' | 'cancelled'
-
-/** A dead letter of a topic with bodies of type `Body`. */
-export interface DeadLetter<Body = unknown> {
-  readonly id: string
-  readonly topic: string
-  readonly key?: string
-  readonly headers: Readonly<Record<string, string>>
-  /** Decoded, by the plugins too; the raw bytes if it can't be. */
-  readonly body: Body | Uint8Array
-  readonly attempts: number
-  readonly crashes: number
-  readonly reason: DeadReason
-  /** The last error. */
-  readonly error: { readonly name: string; readonly message: string; readonly stack?: string }
-  readonly diedAt: Date
-}
-
 /** What `purge` removes. */
 export interface PurgeOptions {
-  /** `waiting`: ready and retrying messages; `dead`: dead letters. What is in flight stays. Default: `waiting`. */
+  /** `waiting`: ready, held and retrying messages; `dead`: dead letters. What is in flight stays. Default: `waiting`. */
   state?: 'waiting' | 'dead'
 }
 
@@ -75,8 +54,30 @@ export interface GroupAdmin<Body = unknown> {
   pause(): Promise<void>
   resume(): Promise<void>
   stats(): Promise<GroupStats>
-  /** The dead letters, oldest first. */
+  /**
+   * A page of the group's messages in one state, by default of those that are ready: in the order in which they would be taken; those held by a key line by
+   * line, those in flight by consumer, those that are retrying as they are due, dead letters oldest first. Nothing is changed.
+   *
+   * A message that stays in its state throughout is listed once, whatever is taken, added or removed beside it, unless between two pages more than
+   * 5,000 stored ranges are put before it, or most of the keys that held messages stop to: then it may be listed again.
+   * Rejects with `INVALID_OPTIONS` (a cursor of another state, for example) and `UNKNOWN_GROUP`.
+   *
+   * @example
+   * const { items, cursor } = await bus.topic('orders.paid').group('ledger').peek({ state: 'retrying', limit: 20 })
+   * for (const { id, dueAt, error } of items) console.log(id, dueAt, error.message)
+   */
+  peek<State extends PeekState = 'ready'>(options?: PeekOptions<State>): Promise<Page<Peeked<Body, State>>>
+  /** The dead letters, oldest first: `peek({ state: 'dead' })`. */
   deadLetters(options?: PageOptions): Promise<Page<DeadLetter<Body>>>
+  /**
+   * A page of the group's live consumers, over all processes.
+   * Rejects with `INVALID_OPTIONS` and `UNKNOWN_GROUP`.
+   *
+   * @example
+   * const { items } = await bus.topic('orders.paid').group('ledger').consumers()
+   * for (const { host, pid, running } of items) console.log(host, pid, running)
+   */
+  consumers(options?: PageOptions): Promise<Page<ConsumerInfo>>
   /**
    * Makes dead letters ready again, ahead of what waits, with all their attempts to come. Resolves with how many.
    *
@@ -95,4 +96,13 @@ export interface TopicAdmin<Body = unknown> {
   readonly name: string
   stats(): Promise<TopicStats>
   group(name: string): GroupAdmin<Body>
+  /**
+   * A page of the messages that no group has yet: `scheduled`, as they are due, or `unclaimed`, in the order in which the first group would take them.
+   * Nothing is changed; what is promised of the cursor is said at `GroupAdmin.peek`. Rejects with `INVALID_OPTIONS`.
+   *
+   * @example
+   * const { items } = await bus.topic('orders.paid').peek({ state: 'scheduled' })
+   * for (const { id, dueAt } of items) console.log(id, dueAt)
+   */
+  peek<State extends TopicPeekState>(options: TopicPeekOptions<State>): Promise<Page<TopicPeeked<Body, State>>>
 }

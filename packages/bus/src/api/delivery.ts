@@ -1,6 +1,7 @@
 /** Messages on their way in. */
-import type { DeadReason } from './admin.js'
+
 import type { GuardArgs } from './guard.js'
+import type { DeadReason } from './listing.js'
 import type { Message } from './message.js'
 
 /** A message on its way in, before it is decoded. */
