@@ -160,6 +160,14 @@ describe('looking after a group', () => {
     expect(await group.stats()).to.include({ dead: 0, ready: 1 })
   })
 
+  it('purges what its keys hold as well', async () => {
+    const { bus, group } = await failing([1])
+    for (const key of ['a', 'b']) for (const body of [1, 2, 3, 4]) await bus.publish('orders.paid', body, { key })
+    expect(await group.stats()).to.include({ ready: 2, held: 6 })
+    expect(await group.purge()).to.equal(8)
+    expect(await group.stats()).to.include({ ready: 0, held: 0, dead: 1 })
+  })
+
   it('removes it with all that it has; its consumers go on in a new one', async () => {
     const { bus, group } = await failing([1, 2, 3])
     const seen = new Received<unknown>()
