@@ -39,10 +39,13 @@ function lib.fill(basket, read)
       local range = lib.parseRange(text)
       ranges[i] = range
       range.text = text
-      if range.count > room then
-        remainder = lib.rangeText(range.batch, range.total, range.from + room, range.count - room, range.lead)
-        range.count = room
-        range.text = lib.rangeText(range.batch, range.total, range.from, room, range.lead)
+      local alone = basket.rests and range.key
+      local most = alone and 1 or room
+      if range.count > most then
+        local rest = lib.rangeText(range.batch, range.total, range.from + most, range.count - most, range.lead)
+        if alone then range.rest = rest else remainder = rest end
+        range.count = most
+        range.text = lib.rangeText(range.batch, range.total, range.from, most, range.lead)
       end
       room = room - range.count
     end
@@ -57,6 +60,7 @@ function lib.fill(basket, read)
       taken[#taken + 1] = { range = range, text = range.text, value = values[i] }
       basket.messages = basket.messages + range.count
       if range.key then basket.keyed = true end
+      if range.rest then basket.rests[#basket.rests + 1] = range.rest end
     end
     if #texts < PAGE then break end
   end
@@ -77,8 +81,9 @@ function lib.takeFromList(group, list, basket, isLine)
 end
 
 -- What is next: priorities above 0, then `ready`, then those below 0. Answers { range, text, value } each, and the number of messages.
-function lib.takeReady(group, want, wantBytes, prioritized)
-  local basket = { want = math.min(want, MOST_MESSAGES), wantBytes = wantBytes, taken = {}, messages = 0, size = 0, full = false }
+-- `limited`: no more than one message of a key, for those behind it would hold places that they cannot use.
+function lib.takeReady(group, want, wantBytes, prioritized, limited)
+  local basket = { want = math.min(want, MOST_MESSAGES), wantBytes = wantBytes, taken = {}, messages = 0, size = 0, full = false, rests = limited and {} }
   if prioritized > 0 then
     --@include lib/take-prioritized
     lib.takePrioritized(group, basket, '-inf', '(0')
@@ -87,7 +92,10 @@ function lib.takeReady(group, want, wantBytes, prioritized)
   else
     lib.takeFromList(group, group.G .. 'ready', basket)
   end
-  if basket.keyed then
+  if basket.keyed and limited then
+    --@include lib/one-of-a-key
+    lib.shelveRests(group, basket.rests)
+  elseif basket.keyed then
     --@include lib/chain
     lib.takeChains(group, basket)
   end

@@ -6,7 +6,7 @@ function lib.resign(group, session)
   local drains, keepsTime = roles.drainer == session.id, roles.timer == session.id
   if drains then call('HDEL', group.state, 'drainer') end
   if keepsTime then call('HDEL', group.state, 'timer', 'timerAt') end
-  if drains or keepsTime then group.wake = true end
+  if drains or keepsTime then group.wake, group.mustCome = true, true end
 end
 
 function lib.removeSession(group, session)

@@ -16,7 +16,8 @@ function lib.notItsTurn(group, session, epoch, number)
 end
 
 function lib.stateOf(group)
-  return lib.readFields(group.state, 'ready', 'retrying', 'paused', 'timer', 'timerAt', 'heard', 'graceUntil', 'drainer', 'deadMax', 'deadKeepMs', 'prioritized')
+  return lib.readFields(group.state, 'ready', 'retrying', 'paused', 'timer', 'timerAt', 'heard', 'graceUntil', 'drainer', 'deadMax', 'deadKeepMs', 'prioritized',
+    'limit', 'inFlight')
 end
 
 function lib.renew(group, session, state)
@@ -81,7 +82,8 @@ function lib.concludeRequest(group, session, number)
 end
 
 function lib.flagsOf(set)
-  return (set.more and 1 or 0) + (set.paused and 2 or 0) + (set.drain and 4 or 0) + (set.solo and 8 or 0) + (set.outbox and 16 or 0) + (set.gone and 32 or 0) + (set.watched and 64 or 0)
+  return (set.more and 1 or 0) + (set.paused and 2 or 0) + (set.drain and 4 or 0) + (set.solo and 8 or 0) + (set.outbox and 16 or 0) + (set.gone and 32 or 0)
+    + (set.watched and 64 or 0) + (set.limited and 128 or 0)
 end
 
 function lib.advanceReply(dueMs, session, flags, taken, recovered, refused, failures, skips)

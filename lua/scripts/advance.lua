@@ -9,7 +9,7 @@
 --       and its guard calls, their arguments
 -- Returns 1 (resync: another number or epoch was expected), 2 (lost: the session is not alive), or
 --       { now, due in ms or -1, last lease, flags, { range, value, ... }, rare }; flags: 1 more, 2 paused, 4 drain, 8 solo, 16 outbox,
---       32 gone (all that was taken had expired, or guards knew it), 64 watched;
+--       32 gone (all that was taken had expired, or guards knew it), 64 watched, 128 limited (the group has a limit);
 --       rare, empty if all of it is: { recovered, refused leases, failures, skips, guard errors }
 -- Keeps  a request runs once, in its turn, and only while its session lives; a message is leased to one session; counts equal what lists
 --       and leases hold; takable work that remains has somebody on the way to it.
@@ -98,6 +98,16 @@ end
 
 -- 6. Fetch: nothing while paused, closing, or running a suspect alone. What has expired, or a guard knows, is left out.
 local turn = lib.chooseTurn(group, session, state, wantBytes > 0 and want or 0)
+local room = math.max(0, lib.room(group, state))
+local clamped, reserved = turn.want > room, 0
+if clamped then
+  if room > 0 then
+    --@include lib/yield
+    reserved = lib.yields(group, session) and 1 or 0
+  end
+  turn.want = room - reserved
+  turn.waits = true -- also for a suspect, which has to wait for room like others
+end
 local limitedMs
 if rare and turn.want > 0 then turn.want, limitedMs = rare.allowed(group, turn.want) end
 local taken, messages = {}, 0
@@ -105,9 +115,9 @@ if turn.want > 0 and turn.solo then
   --@include lib/take-suspect
   taken, messages = lib.takeSuspect(group)
 elseif turn.want > 0 then
-  taken, messages = lib.takeReady(group, turn.want, wantBytes, tonumber(state.prioritized or 0) + lib.counting(group.state, 'prioritized'))
+  taken, messages = lib.takeReady(group, turn.want, wantBytes, tonumber(state.prioritized or 0) + lib.counting(group.state, 'prioritized'), state.limit)
 end
-local full, skips, passed, gone = turn.want > 0 and messages >= turn.want, {}, false, false
+local full, skips, passed, gone = turn.want > 0 and messages >= turn.want and not clamped, {}, false, false
 if #taken > 0 then
   local expiring = lib.anyMayExpire(taken)
   if expiring then
@@ -137,9 +147,10 @@ local suspects = left > 0 and call('LLEN', group.G .. 'suspects') or 0
 local idle = turn.waits and not full
 local timerMoved = state.timer == session.id or group.retryDue or #recovered > 0
 local due = (idle or timerMoved) and lib.nextDue(group, retrying(), scheduled())
-local takable = (left > (passed and 0 or suspects) or due and due <= now) and not state.paused and not limitedMs
+local takable = (left > (passed and 0 or suspects) or due and due <= now) and lib.room(group, state) > reserved and not state.paused and not limitedMs
 local waits = idle and not takable and not gone
-group.wake = takable or suspects > 0 and (group.wake or turn.solo and not limitedMs)
+local wasFull = state.limit and tonumber(state.inFlight or 0) >= tonumber(state.limit)
+group.wake = takable or suspects > 0 and (group.wake or turn.solo and not limitedMs or wasFull)
 if not waits then
   lib.leave(group, session, state)
   if due and timerMoved then lib.setTimerFor(group, due) end
@@ -166,5 +177,6 @@ local flags = lib.flagsOf({
   outbox = outboxGrew or renews and tonumber(meta.outbox or 0) > 0,
   gone = gone,
   watched = lib.watched,
+  limited = state.limit,
 })
 return lib.advanceReply(dueMs or -1, session, flags, taken, recovered, refused, failures, skips)

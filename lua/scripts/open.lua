@@ -3,8 +3,10 @@
 --
 -- KEYS  meta, never
 -- ARGV  1 group  2 session  3 lease in ms  4 concurrency  5 maxCrashes  6 info  7 deadMax  8 deadKeepMs
--- Returns { now, group@generation, outbox has entries (0 or 1), recovered ({ ranges, crashed, dead, more } or {}) }
--- Keeps  a session that is known keeps its numbers: opening it again renews it.
+--       9 limit or ''  10 whether its client has had a session before (0 or 1)
+-- Returns { now, group@generation, outbox has entries (0 or 1), recovered ({ ranges, crashed, dead, more } or {}), limited (0 or 1) }
+-- Keeps  a session that is known keeps its numbers: opening it again renews it. A limit that was set live stays until somebody comes with another
+--       option than the last that came.
 -- Died or reply lost right after: the client opens again, or the session ends with its lease, holding nothing.
 -- Cost  11 commands, and what recovery finds (see lib/recover).
 
@@ -33,9 +35,15 @@ call('ZADD', group.G .. 'roster', 0, session.id)
 call('HSET', group.state, 'deadMax', ARGV[7], 'deadKeepMs', ARGV[8])
 
 -- 2. Look after the group.
-local state, meta = lib.readFields(group.state, 'heard', 'graceUntil'), lib.readFields(P .. 'meta', 'outbox', 'watched')
+local state = lib.readFields(group.state, 'heard', 'graceUntil', 'limit', 'limitGiven')
+local meta = lib.readFields(P .. 'meta', 'outbox', 'watched')
 lib.watched = tonumber(meta.watched or 0) > now
 --@include lib/watching
+if ARGV[9] ~= '' and ARGV[9] ~= state.limitGiven and not (state.limitGiven and ARGV[10] == '1') then
+  call('HSET', group.state, 'limit', ARGV[9], 'limitGiven', ARGV[9])
+  state.limit = ARGV[9]
+  group.wake = true
+end
 local graceUntil = lib.hear(group, state.heard, leaseMs) or state.graceUntil
 author.producer, author.session = session.id, session.key
 endingGroup = group
@@ -45,7 +53,9 @@ if group.leaving then
   lib.passKeys(group)
 end
 lib.writeFinished()
+-- Also what died of its last crash has made room.
+if state.limit and #recovered > 0 then group.wake = true end
 lib.writeCounts()
 lib.wakeMarked()
 if lib.watchers then lib.watchers.tell() end
-return { now, group.ref, (outboxGrew or tonumber(meta.outbox or 0) > 0) and 1 or 0, recovered }
+return { now, group.ref, (outboxGrew or tonumber(meta.outbox or 0) > 0) and 1 or 0, recovered, state.limit and 1 or 0 }

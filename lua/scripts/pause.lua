@@ -9,6 +9,7 @@
 
 --@include lib/call
 --@include lib/time
+--@include lib/counts
 --@include lib/groups
 --@include lib/wake
 

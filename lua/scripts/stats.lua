@@ -1,7 +1,7 @@
 -- Counts of a topic and its groups, all kept as they change.
 --
 -- KEYS  meta, never
--- Returns { now, scheduled, unclaimed, outbox, { name, group@generation, ready, in flight, retrying, held, dead, paused, consumers, oldest ready in ms }, ... }
+-- Returns { now, scheduled, unclaimed, outbox, { name, group@generation, ready, in flight, retrying, held, dead, paused, consumers, oldest ready in ms, limit or 0 }, ... }
 -- Keeps  nothing is changed.
 -- Cost  3 commands, and 4 per group; 2 more where messages with a priority wait.
 
@@ -14,7 +14,7 @@
 local meta = lib.readFields(P .. 'meta', 'scheduled', 'unclaimed', 'outbox')
 local reply = { now, tonumber(meta.scheduled or 0), tonumber(meta.unclaimed or 0), tonumber(meta.outbox or 0) }
 for _, group in ipairs(lib.allGroups()) do
-  local state = lib.readFields(group.state, 'ready', 'inFlight', 'retrying', 'held', 'dead', 'paused', 'prioritized')
+  local state = lib.readFields(group.state, 'ready', 'inFlight', 'retrying', 'held', 'dead', 'paused', 'prioritized', 'limit')
   local head = call('LINDEX', group.G .. 'ready', 0)
   local since = head and lib.batchTime(lib.parseRange(head))
   if tonumber(state.prioritized or 0) > 0 then
@@ -29,6 +29,7 @@ for _, group in ipairs(lib.allGroups()) do
     tonumber(state.dead or 0), state.paused and 1 or 0,
     call('ZCOUNT', group.G .. 'sessions', now, '+inf'),
     since and math.max(0, now - since) or 0,
+    tonumber(state.limit or 0),
   }
 end
 return reply

@@ -55,6 +55,7 @@ const ALLOW_OOM: Readonly<Record<ScriptName, boolean>> = {
   pause: true,
   peek: true,
   consumers: true,
+  'set-concurrency': true,
   'dead-letters': true,
   redrive: true,
   message: true,

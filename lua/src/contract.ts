@@ -32,6 +32,7 @@ export type ScriptName =
   | 'pause'
   | 'peek'
   | 'consumers'
+  | 'set-concurrency'
   | 'dead-letters'
   | 'redrive'
   | 'message'
@@ -125,12 +126,18 @@ export interface OpenRequest {
   info: string
   deadMax: number
   deadKeepMs: number
+  /** How many messages of the group may be in flight, if its option says so. It counts if it is another than the last that came. */
+  limit?: number
+  /** The subscription has had a session before: its limit is no news, but for a group that never heard of any. */
+  reopened?: boolean
 }
 export interface OpenReply {
   nowMs: number
   group: GroupRef
   recovered: Recovered | undefined
   outbox: boolean
+  /** The group has a limit: what is held unstarted takes places from others. */
+  limited: boolean
 }
 export interface Recovered {
   ranges: number
@@ -231,6 +238,8 @@ export type AdvanceReply =
       gone: boolean
       /** Somebody wants to know what happens to this topic's messages, so results are worth sending. */
       watched: boolean
+      /** The group has a limit: what is held unstarted takes places from others. */
+      limited: boolean
       recovered?: Recovered
       /** Leases named by settles that the session does not hold. */
       refused: readonly number[]
@@ -368,6 +377,8 @@ export interface StatsReply {
       paused: boolean
       consumers: number
       oldestReadyMs: number
+      /** The group's limit, if it has one. */
+      groupConcurrency?: number
     }
   >
 }
@@ -378,6 +389,11 @@ export interface PauseRequest {
 /** `found`: the group exists. */
 export interface PauseReply {
   found: boolean
+}
+export interface SetConcurrencyRequest {
+  group: string
+  /** Left out: none. */
+  limit?: number
 }
 export interface DeadLettersRequest {
   group: string

@@ -70,6 +70,7 @@ export class FakeServer {
       outbox: false,
       gone: false,
       watched: false,
+      limited: false,
       refused,
       ranges,
       guardErrors: [],

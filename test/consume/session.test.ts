@@ -46,6 +46,7 @@ function working(
     runner,
     settings: checkConsumeOptions('test', { concurrency: 7 }, composePipeline([], logger, false)),
     info: '{}',
+    reopened: false,
     guards: {},
     watching: new Watching(runner, 'orders.paid'),
     owner: {
@@ -62,6 +63,7 @@ function working(
       },
       confirmed: () => {},
       recovered: () => {},
+      limited: () => {},
       answered: () => settled.add(server.settled.length),
       outbox: () => {},
     },

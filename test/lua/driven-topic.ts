@@ -6,6 +6,7 @@ import {
   advancePublishing,
   type ComposeOptions,
   declare,
+  type OpenRequest,
   open,
   type PublishReply,
   type PublishRequest,
@@ -37,14 +38,12 @@ export interface DrivenTopic {
   begin(options?: Partial<ComposeOptions>): Promise<void>
   put(batches: PublishRequest['batches'], more?: Partial<PublishRequest>): Promise<PublishReply>
   /** Opens a session; answers its group with the generation. */
-  enter(
-    session: string,
-    group?: string,
-    more?: { leaseMs?: number; concurrency?: number; deadMax?: number },
-  ): Promise<string>
+  enter(session: string, group?: string, more?: Partial<OpenRequest>): Promise<string>
   /** The session's next request. */
   go(session: string, more?: Partial<AdvanceRequest>, group?: string): Promise<Advanced>
   bodies(reply: Advanced): unknown[]
+  /** What is published to the wake channel of the bus `busAAAAA` during something. */
+  wakes(during: () => Promise<unknown>): Promise<string[]>
 }
 
 /** Registers the hooks of a `describe`. */
@@ -95,6 +94,22 @@ export function drivenTopic(): DrivenTopic {
       })
       if (reply.status !== 'ok') throw new Error(`answered ${reply.status}`)
       return reply
+    },
+
+    async wakes(during) {
+      const channel = scripts.key(TOPIC, 'wake:busAAAAA')
+      const heard: string[] = []
+      const subscriber = place.redis.duplicate()
+      await subscriber.subscribe(channel)
+      subscriber.on('message', (_channel, payload) => heard.push(payload))
+      await during()
+      // What was published before this was heard before it.
+      await new Promise<void>((resolve) => {
+        subscriber.on('message', (_channel, payload) => payload === 'end' && resolve())
+        void place.redis.publish(channel, 'end')
+      })
+      subscriber.disconnect()
+      return heard.filter((payload) => payload !== 'end')
     },
 
     bodies: (reply) => reply.ranges.flatMap(({ value }) => decodeBodies(value as Buffer)),

@@ -20,6 +20,7 @@ import {
   removeGroup,
   type Script,
   type Settle,
+  setConcurrency,
   sync,
   watch,
 } from '@busway/lua'
@@ -244,6 +245,12 @@ describe('an error in a script, at any call up to the first write', function () 
     it('of the end of watching', () => injectEverywhere(watch, { forMs: 0 }))
   })
   it('of the beginning of watching', () => injectEverywhere(watch, { forMs: HOUR_MS }))
+  it('of a limit', () => injectEverywhere(setConcurrency, { group: 'a', limit: 1 }))
+  it('of an open with a limit', () =>
+    injectEverywhere(open, {
+      ...{ group: 'a', session: 'busDDDDD~1', leaseMs: HOUR_MS, concurrency: 1, maxCrashes: 1, info: '{}' },
+      ...{ deadMax: 5, deadKeepMs: HOUR_MS, limit: 1 },
+    }))
   it('of a pause', () => injectEverywhere(pause, { group: 'a', paused: true }))
   it('of a relay, and of the trim after it', async () => {
     const { entries } = await scripts.run(outboxRead, TOPIC, { limit: 10 })

@@ -3,6 +3,7 @@
  * handled. Whatever fails, crashes, is given back or redriven, what is out of a line is the head of that list, and in one place.
  */
 import {
+  type AdvanceReply,
   advance,
   type BatchToPublish,
   declare,
@@ -12,6 +13,7 @@ import {
   publish,
   redrive,
   type Settle,
+  setConcurrency,
 } from '@busway/lua'
 import { expect } from 'chai'
 import fc from 'fast-check'
@@ -42,6 +44,7 @@ class Topic {
   readonly dead = new Map<number, Key>()
   readonly sessions: Session[] = []
   group = '' as GroupRef
+  limit: number | undefined
   #published = 0
   #messages = 0
   #sessions = 0
@@ -145,6 +148,7 @@ class Topic {
         apply.push(() => this.die(first.n))
       } else if (action === 5) releases.push(...held.splice(Math.min(size, held.length - 1)).map(part))
     }
+    const before = Number((await this.snapshot()).groups.get(this.group)?.state.get('inFlight') ?? 0)
     const request = { group: this.group, session: session.id, epoch: 0, number: ++session.applied }
     const more = { want, wantBytes: 1 << 20, acks, releases, settles, renew: true }
     const reply = await this.#scripts.run(advance, TOPIC, { ...request, ...more })
@@ -154,6 +158,7 @@ class Topic {
     }
     if (reply.status !== 'ok') throw new Error(`an advance in its turn was answered ${reply.status}`)
     expect(reply.refused).to.deep.equal([])
+    await this.checkLimit(before, want, reply)
     for (const each of apply) each()
     await this.learnDeaths()
     let fetched = 0
@@ -172,6 +177,24 @@ class Topic {
         `what is held of ${key}`,
       ).to.deep.equal(this.expected.get(key)?.slice(0, held.length))
     return fetched
+  }
+
+  async setLimit(limit: number | undefined): Promise<void> {
+    if (this.group === '') return
+    await this.#scripts.run(setConcurrency, TOPIC, { group: 'g', ...(limit === undefined ? {} : { limit }) })
+    this.limit = limit
+  }
+
+  /** Under a limit each key has one place at a time, and keys that have none leave no place unused. */
+  async checkLimit(before: number, want: number, reply: AdvanceReply & { status: 'ok' }): Promise<void> {
+    if (this.limit === undefined) return
+    const group = (await this.snapshot()).groups.get(this.group)
+    const inFlight = Number(group?.state.get('inFlight') ?? 0)
+    expect(inFlight, 'in flight').to.be.at.most(Math.max(this.limit, before))
+    for (const { count } of reply.ranges) expect(count, 'of one key at a time').to.equal(1)
+    const isHeldBack = reply.drain || reply.solo || (group?.suspects.length ?? 0) > 0
+    if (isHeldBack || reply.ranges.length >= want || inFlight >= this.limit) return
+    expect(Number(group?.state.get('ready') ?? 0), 'ready while there is room').to.equal(0)
   }
 
   /** The session's process is gone, and its lease over. */
@@ -203,6 +226,7 @@ type Step =
   | { readonly kind: 'advance'; session: number; want: number; choices: { action: number; size: number }[] }
   | { readonly kind: 'crash'; session: number }
   | { readonly kind: 'redrive' }
+  | { readonly kind: 'limit'; limit: number | undefined }
 
 const kind = <K extends Step['kind']>(name: K) => fc.constant(name)
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -228,6 +252,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ kind: kind('crash'), session: fc.nat(3) }) },
   { weight: 1, arbitrary: fc.record({ kind: kind('redrive') }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: kind('limit'),
+      limit: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined, freq: 3 }),
+    }),
+  },
 )
 
 describe('ordering keys, in scripts used at random', function () {
@@ -246,6 +277,7 @@ describe('ordering keys, in scripts used at random', function () {
           if (each.kind === 'publish') await topic.publish(each.key, each.size, each.priority, each.how)
           else if (each.kind === 'open') await topic.open(each.concurrency)
           else if (each.kind === 'redrive') await topic.redrive()
+          else if (each.kind === 'limit') await topic.setLimit(each.limit)
           else {
             const session = pick(each.session)
             if (session === undefined) continue
@@ -267,7 +299,7 @@ describe('ordering keys, in scripts used at random', function () {
         expect([...topic.expected.values()].flat()).to.deep.equal([])
         await namespaceIsClean(place.redis, namespace)
       }),
-      { numRuns: Number(process.env.BUSWAY_MODEL_RUNS ?? 60) },
+      { numRuns: Number(process.env.BUSWAY_MODEL_RUNS ?? 60), includeErrorInReport: true },
     )
   })
 })

@@ -6,7 +6,7 @@ import { advance, open, outboxRead, outboxTrim, pause, purge, redrive, relay } f
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { namespaceIsClean, privateRedis } from '../support/private-redis.js'
-import { becameDue, paused, purged, redriven, removed } from './model/commands-administration.js'
+import { becameDue, limited, paused, purged, redriven, removed } from './model/commands-administration.js'
 import { advanced, advanceOutOfTurn, closed, expired, LEASE_MS, opened, synced } from './model/commands-consuming.js'
 import { newPublish, publishOutOfTurn, relayed, repeatedPublish } from './model/commands-publishing.js'
 import { OTHER_TOPIC, REQUESTER, Real, TOPIC } from './model/real.js'
@@ -34,7 +34,7 @@ describe('the scripts, used at random', function () {
       opened,
     ]
     const seldom = [repeatedPublish, publishOutOfTurn, relayed, advanceOutOfTurn, synced, expired, expired, closed]
-    const rare = [becameDue, becameDue, paused, redriven, purged, removed]
+    const rare = [becameDue, becameDue, paused, limited, limited, redriven, purged, removed]
     const sequences = fc.commands([...often, ...often, ...seldom, ...seldom, ...rare], { maxCommands: 60, size: 'max' })
     await fc.assert(
       fc.asyncProperty(sequences, fc.boolean(), async (commands, watched) => {
@@ -111,7 +111,7 @@ async function drain(real: Real, model: Model): Promise<void> {
         // A last crash made another dead letter.
         if (reply.recovered?.dead) await run(redrive, { group: name, untilMs: Number.MAX_SAFE_INTEGER, limit: 1000 })
         acks = reply.ranges.map(({ lease }) => ({ lease }))
-        idle = acks.length === 0 && !reply.recovered ? idle + 1 : 0
+        idle = acks.length === 0 && !reply.recovered && !reply.gone ? idle + 1 : 0
       }
       // What has expired dies whenever it is taken.
       await run(purge, { group: name, what: 'dead', limit: 1000, producer: 'purgeAAA' })

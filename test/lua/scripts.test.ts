@@ -24,21 +24,7 @@ import { readTopic } from './snapshot.js'
 
 describe('the scripts', () => {
   const driven = drivenTopic()
-  const { place, begin, put, enter, go, bodies } = driven
-  const wakes = async (during: () => Promise<unknown>): Promise<string[]> => {
-    const heard: string[] = []
-    const subscriber = place.redis.duplicate()
-    await subscriber.subscribe(driven.scripts.key(TOPIC, 'wake:busAAAAA'))
-    subscriber.on('message', (_channel, payload) => heard.push(payload))
-    await during()
-    // What was published before this was heard before it.
-    await new Promise<void>((resolve) => {
-      subscriber.on('message', (_channel, payload) => payload === 'end' && resolve())
-      void place.redis.publish(driven.scripts.key(TOPIC, 'wake:busAAAAA'), 'end')
-    })
-    subscriber.disconnect()
-    return heard.filter((payload) => payload !== 'end')
-  }
+  const { place, begin, put, enter, go, bodies, wakes } = driven
 
   describe('every script', () => {
     it('has each function that it calls', () => {

@@ -1,11 +1,14 @@
 /** The program of a worker process: one bus, one subscription, told over IPC what to do. Started by worker.ts. */
 import { createBus, type Plugin } from '@busway/bus'
+import { Redis } from 'ioredis'
 import { Gate } from './received.js'
 import type { Command, Report, WorkerSetup } from './worker-protocol.js'
 
 const setup: WorkerSetup = JSON.parse(process.env.BUSWAY_TEST_WORKER ?? '{}')
 const report = (what: Report) => void (process.connected && process.send?.(what))
 const released = new Gate()
+const records = setup.recordTo === undefined ? undefined : new Redis(setup.redis)
+const record = async (what: string) => void (await records?.rpush(setup.recordTo as string, `${what} ${process.pid}`))
 const finished = (error: unknown) => {
   report({ event: 'failed', error: String(error) })
   process.exit(1)
@@ -38,6 +41,7 @@ const subscription = bus.consume(
   setup.topic,
   async (message, context) => {
     const { id, attempt, body } = message
+    if (records) await record(`start ${id}`)
     report({ event: 'started', id, attempt, body })
     context.signal.addEventListener('abort', () =>
       report({ event: 'aborted', id, reason: codeOf(context.signal.reason) }),
@@ -48,9 +52,11 @@ const subscription = bus.consume(
       else if (setup.workMs) await new Promise((resolve) => setTimeout(resolve, setup.workMs))
       if (setup.behaviour === 'stage') await context.publish(setup.outputTopic as string, body)
       const result = await resultOf(body)
+      if (records) await record(`end ${id}`)
       report({ event: 'ended', id })
       return result
     } catch (error) {
+      if (records) await record(`end ${id}`)
       report({ event: 'ended', id, error: codeOf(error) })
       throw error
     }
@@ -63,6 +69,7 @@ process.on('message', async (command: Command) => {
   if (command.do === 'release') released.open()
   else {
     await bus.close()
+    records?.disconnect()
     report({ event: 'closed' })
     process.disconnect()
   }

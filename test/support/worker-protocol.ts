@@ -22,6 +22,8 @@ export interface WorkerSetup {
   readonly behaviour: Behaviour
   readonly outputTopic?: string
   readonly workMs?: number
+  /** A list in Redis to which each run writes `start <id> <pid>` before it begins and `end <id> <pid>` when it is over: their order over all workers. */
+  readonly recordTo?: string
   /** Options of `consume`: group, concurrency, lease, maxCrashes ... */
   readonly consume?: Readonly<Record<string, unknown>>
 }

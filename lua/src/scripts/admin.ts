@@ -11,6 +11,7 @@ import type {
   RedriveRequest,
   RemoveGroupRequest,
   Script,
+  SetConcurrencyRequest,
   StatsReply,
 } from '../contract.js'
 
@@ -21,7 +22,7 @@ export const stats: Script<void, StatsReply> = {
     const [nowMs, scheduled, unclaimed, outbox, ...perGroup] = list(raw)
     const groups: StatsReply['groups'] = Object.create(null)
     for (const entry of perGroup) {
-      const [name, ref, ready, inFlight, retrying, held, dead, paused, consumers, oldestReadyMs] = list(entry)
+      const [name, ref, ready, inFlight, retrying, held, dead, paused, consumers, oldestReadyMs, limit] = list(entry)
       groups[text(name)] = {
         ref: text(ref) as GroupRef,
         ready: integer(ready),
@@ -32,6 +33,7 @@ export const stats: Script<void, StatsReply> = {
         paused: integer(paused) === 1,
         consumers: integer(consumers),
         oldestReadyMs: integer(oldestReadyMs),
+        ...(integer(limit) > 0 ? { groupConcurrency: integer(limit) } : {}),
       }
     }
     return {
@@ -47,6 +49,12 @@ export const stats: Script<void, StatsReply> = {
 export const pause: Script<PauseRequest, PauseReply> = {
   name: 'pause',
   args: ({ group, paused }) => [group, paused ? 1 : 0],
+  reply: (raw) => ({ found: integer(raw) === 1 }),
+}
+
+export const setConcurrency: Script<SetConcurrencyRequest, PauseReply> = {
+  name: 'set-concurrency',
+  args: ({ group, limit }) => [group, limit ?? ''],
   reply: (raw) => ({ found: integer(raw) === 1 }),
 }
 

@@ -20,6 +20,7 @@ const SOLO = 8
 const OUTBOX = 16
 const GONE = 32
 const WATCHED = 64
+const LIMITED = 128
 
 const form = (name: ScriptName): Script<AdvanceRequest, AdvanceReply> => ({ name, args, reply })
 
@@ -98,6 +99,7 @@ function reply(raw: unknown): AdvanceReply {
     outbox: (set & OUTBOX) !== 0,
     gone: (set & GONE) !== 0,
     watched: (set & WATCHED) !== 0,
+    limited: (set & LIMITED) !== 0,
     refused: list(refused).map(integer),
     ranges: fetchedRanges(ranges, lastLease - fetched + 1, failures, skips),
     guardErrors: guardErrors(errors),

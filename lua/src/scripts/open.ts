@@ -12,14 +12,17 @@ export const open: Script<OpenRequest, OpenReply> = {
     r.info,
     r.deadMax,
     Math.ceil(r.deadKeepMs),
+    r.limit ?? '',
+    r.reopened ? 1 : 0,
   ],
   reply(raw) {
-    const [nowMs, group, outbox, found] = list(raw)
+    const [nowMs, group, outbox, found, limited] = list(raw)
     return {
       nowMs: integer(nowMs),
       group: text(group) as GroupRef,
       recovered: recovered(found),
       outbox: integer(outbox) === 1,
+      limited: integer(limited) === 1,
     }
   },
 }

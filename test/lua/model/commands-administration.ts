@@ -1,5 +1,5 @@
 /** Administration, and the clock. */
-import { pause, purge, redrive, removeGroup } from '@busway/lua'
+import { pause, purge, redrive, removeGroup, setConcurrency } from '@busway/lua'
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { parseSequenced } from '../snapshot.js'
@@ -64,6 +64,20 @@ class Pause extends OfGroup {
   async apply(_model: Model, real: Real, group: ModelGroup): Promise<void> {
     await real.run(pause, { group: group.name, paused: this.paused })
     group.paused = this.paused
+  }
+}
+
+class SetConcurrency extends OfGroup {
+  readonly limit: number | undefined
+  constructor(group: number, limit: number | undefined) {
+    super(group)
+    this.limit = limit
+  }
+  toString = () => `set concurrency(${this.limit})`
+  async apply(_model: Model, real: Real, group: ModelGroup): Promise<void> {
+    const limit = this.limit === undefined ? {} : { limit: this.limit }
+    expect(await real.run(setConcurrency, { group: group.name, ...limit })).to.deep.equal({ found: true })
+    group.limit = this.limit
   }
 }
 
@@ -155,6 +169,9 @@ class Remove extends OfGroup {
 const group = fc.nat(2)
 export const becameDue = fc.integer({ min: 1, max: 4 }).map((n): Command => new BecomeDue(n))
 export const paused = fc.tuple(group, fc.boolean()).map(([g, paused]): Command => new Pause(g, paused))
+export const limited = fc
+  .tuple(group, fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined, freq: 3 }))
+  .map(([g, limit]): Command => new SetConcurrency(g, limit))
 export const redriven = fc
   .tuple(group, fc.oneof(fc.constant('all' as const), fc.nat(15)))
   .map(([g, which]): Command => new Redrive(g, which))

@@ -37,14 +37,26 @@ class Open implements Command {
   readonly session: number
   readonly concurrency: number
   readonly maxCrashes: number
-  constructor(group: string, session: number, concurrency: number, maxCrashes: number) {
+  readonly limit: number | undefined
+  readonly reopened: boolean
+  constructor(
+    group: string,
+    session: number,
+    concurrency: number,
+    maxCrashes: number,
+    limit: number | undefined,
+    reopened: boolean,
+  ) {
+    this.limit = limit
+    this.reopened = reopened
     this.group = group
     this.session = session
     this.concurrency = concurrency
     this.maxCrashes = maxCrashes
   }
   check = (model: Readonly<Model>) => (model.groups.get(this.group)?.sessions.size ?? 0) < 3
-  toString = () => `open(${this.group}, concurrency ${this.concurrency}, maxCrashes ${this.maxCrashes})`
+  toString = () =>
+    `open(${this.group}, concurrency ${this.concurrency}, maxCrashes ${this.maxCrashes}${this.limit === undefined ? '' : `, limit ${this.limit}${this.reopened ? ' again' : ''}`})`
 
   async run(model: Model, real: Real): Promise<void> {
     const id = `busAAAAA~${(++sessionsOpened).toString(36)}`
@@ -58,6 +70,7 @@ class Open implements Command {
       info: '{}',
       deadMax: 1000,
       deadKeepMs: HOUR_MS,
+      ...(this.limit === undefined ? {} : { limit: this.limit, reopened: this.reopened }),
     })
     const group = model.groups.get(this.group) ?? new ModelGroup(this.group, model)
     group.ref = reply.group
@@ -66,6 +79,9 @@ class Open implements Command {
       model.nobody = new ModelGroup('', model)
     }
     model.groups.set(this.group, group)
+    const isNews = this.limit !== group.limitGiven && (group.limitGiven === undefined || !this.reopened)
+    if (this.limit !== undefined && isNews) group.limit = group.limitGiven = this.limit
+    expect(reply.limited, 'limited').to.equal(group.limit !== undefined)
     recover(group, reply.recovered)
     const solo = undefined
     const session = {
@@ -244,8 +260,23 @@ class Advance implements Command {
     if (this.renew) recover(group, reply.recovered, session.id)
     model.promote(group, reply.nowMs)
     await this.#fetch(model, real, group, session, request, reply)
+    await this.#checkWaiting(real, group, session, reply)
     if (session.closing && session.leases.size === 0) group.sessions.delete(session.id)
     await real.check(model)
+  }
+
+  /** A client that takes itself for waiting is woken, or comes back by itself. */
+  async #checkWaiting(
+    real: Real,
+    group: ModelGroup,
+    session: ModelSession,
+    { ranges, more, gone, drain, dueMs }: AdvanceReply & { status: 'ok' },
+  ): Promise<void> {
+    const fetched = ranges.reduce((sum, { count }) => sum + count, 0)
+    const takesItselfForWaiting = fetched < this.want && (fetched === 0 || !more) && !gone
+    if (!takesItselfForWaiting || session.closing || session.solo !== undefined || drain || more || dueMs) return
+    const since = await real.redis.zscore(real.key(`${group.ref}:waiting`), session.id)
+    expect(since, 'it is among those that wait').to.not.equal(null)
   }
 
   async #fetch(
@@ -256,6 +287,8 @@ class Advance implements Command {
     request: AdvanceRequest,
     reply: AdvanceReply & { status: 'ok' },
   ): Promise<void> {
+    const want = Math.min(request.want, group.room)
+    expect(reply.limited, 'limited').to.equal(group.limit !== undefined)
     const fetched = reply.ranges.map((range) => ({
       range,
       messages: real.fetched(range).filter((_, position) => !range.skip?.includes(position)),
@@ -264,7 +297,7 @@ class Advance implements Command {
       for (const position of range.skip ?? [])
         expect([...model.expired], 'nothing is skipped but what expired').to.include(real.fetched(range)[position])
     const messages = fetched.flatMap(({ messages }) => messages)
-    expect(messages.length, 'no more than wanted').to.be.at.most(request.want)
+    expect(messages.length, 'no more than wanted, and than the limit leaves room for').to.be.at.most(want)
     expect(reply.paused).to.equal(group.paused)
     for (const { range, messages } of fetched) {
       expect(range.lease, 'leases are numbered in order').to.equal(++session.lastLease)
@@ -312,8 +345,8 @@ class Advance implements Command {
     if (reply.drain) expect(ready, 'nothing while draining').to.equal(0)
     else if (group.suspects.length === 0) {
       const left = group.waiting().length
-      if (this.fewBytes) expect(ready > 0 || left === 0 || request.want === 0, 'one range at least').to.equal(true)
-      else expect(ready, 'as much as wanted').to.equal(Math.min(request.want, ready + left))
+      if (this.fewBytes) expect(ready > 0 || left === 0 || want === 0, 'one range at least').to.equal(true)
+      else expect(ready, 'as much as wanted').to.equal(Math.min(want, ready + left))
     }
     for (const { range, messages } of fetched) {
       const failure = messages.length === 1 ? group.failures.get(messages[0] as MessageNumber) : undefined
@@ -489,8 +522,18 @@ const which = fc.tuple(fc.nat(2), fc.nat(2))
 const choice = fc.record({ lease: fc.nat(5), action: fc.nat(7), at: fc.nat(5), size: fc.nat(5) })
 
 export const opened = fc
-  .tuple(fc.constantFrom('a', 'b', 'c'), fc.nat(9), fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 3 }))
-  .map(([group, session, concurrency, maxCrashes]): Command => new Open(group, session, concurrency, maxCrashes))
+  .tuple(
+    fc.constantFrom('a', 'b', 'c'),
+    fc.nat(9),
+    fc.integer({ min: 1, max: 4 }),
+    fc.integer({ min: 1, max: 3 }),
+    fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined, freq: 2 }),
+    fc.boolean(),
+  )
+  .map(
+    ([group, session, concurrency, maxCrashes, limit, reopened]): Command =>
+      new Open(group, session, concurrency, maxCrashes, limit, reopened),
+  )
 export const advanced = fc
   .tuple(which, fc.nat(12), fc.integer({ min: 0, max: 5 }), fc.boolean(), fc.array(choice, { maxLength: 5 }))
   .map(

@@ -16,7 +16,15 @@ import { decodeBodies, encodeBatch } from '../batch.js'
 import { violations } from '../invariants.js'
 import { type Listening, listen } from '../listening.js'
 import type { ScriptDriver } from '../script-driver.js'
-import { parseLease, type Range, readTopic, type Scored, type Sequenced, type TopicSnapshot } from '../snapshot.js'
+import {
+  type GroupSnapshot,
+  parseLease,
+  type Range,
+  readTopic,
+  type Scored,
+  type Sequenced,
+  type TopicSnapshot,
+} from '../snapshot.js'
 import type { MessageNumber, Model, ModelGroup } from './state.js'
 
 export const TOPIC = 'orders'
@@ -254,9 +262,18 @@ export class Real {
       expect(Number(real?.fields.get('lease')), where(`last lease of ${session.id}`)).to.equal(session.lastLease)
     }
     expect(kept?.state.has('paused') ?? false, where('paused')).to.equal(group.paused)
+    expect(kept?.state.get('limit'), where('limit')).to.equal(group.limit?.toString())
+    this.#checkWakes(kept, group)
     const held = group.held()
     expect(new Set(held).size, where('a message in two places')).to.equal(held.length)
     const unfinished = [...group.given].filter(([, ended]) => !ended).map(([message]) => message)
     expect(held, where('a message lost')).to.have.members(unfinished)
+  }
+
+  /** Nobody listens here, so a wake takes all that wait: where there is work that somebody could take, none waits. */
+  #checkWakes(kept: GroupSnapshot | undefined, group: ModelGroup): void {
+    if (group.paused || group.room === 0) return
+    if (group.waiting().length === 0 && (group.suspects.length === 0 || group.inFlight > 0)) return
+    expect(kept?.waiting ?? [], `sessions of ${group.name} that wait while there is work`).to.deep.equal([])
   }
 }

@@ -53,6 +53,9 @@ export class ModelGroup {
   readonly name: string
   ref = ''
   paused = false
+  /** How many messages may be in flight, and what the last option said of it. */
+  limit: number | undefined
+  limitGiven: number | undefined
   ready: MessageNumber[] = []
   /** Those that wait with a priority other than 0, by it. */
   readonly prioritized = new Map<number, MessageNumber[]>()
@@ -93,6 +96,18 @@ export class ModelGroup {
     this.ready = left(this.ready)
     for (const [priority, messages] of this.prioritized) this.prioritized.set(priority, left(messages))
     return taken
+  }
+
+  get inFlight(): number {
+    return [...this.sessions.values()].reduce(
+      (sum, { leases }) => [...leases.values()].reduce((n, { open }) => n + open.length, sum),
+      0,
+    )
+  }
+
+  /** How many more may be in flight. */
+  get room(): number {
+    return Math.max(0, (this.limit ?? Number.POSITIVE_INFINITY) - this.inFlight)
   }
 
   give(messages: readonly MessageNumber[], front = false): void {

@@ -1,5 +1,5 @@
 /** Looking after one consumer group: each call a few bounded scripts, from any process. */
-import { pause, purge, redrive, removeGroup } from '@busway/lua'
+import { pause, purge, redrive, removeGroup, setConcurrency } from '@busway/lua'
 import type {
   ConsumerInfo,
   DeadLetter,
@@ -14,6 +14,7 @@ import type {
 } from '../api/index.js'
 import { BuswayError } from '../errors/index.js'
 import type { AdminDependencies } from '../seams.js'
+import { checkGroupConcurrency } from '../validate/group-concurrency.js'
 import { shown } from '../validate/names.js'
 import { nearest } from '../validate/nearest.js'
 import { checkNames, checkOptionsObject, invalidOption } from '../validate/options.js'
@@ -54,6 +55,13 @@ class TopicGroup implements GroupAdmin {
 
   resume(): Promise<void> {
     return this.#setPaused(false)
+  }
+
+  async setConcurrency(limit: number | null): Promise<void> {
+    const request = limit === null ? {} : { limit: checkGroupConcurrency(limit) }
+    const { runner } = this.#dependencies
+    const { found } = await runner.runRepeatable(setConcurrency, this.#topic, { group: this.#group, ...request })
+    if (!found) await this.#existing()
   }
 
   async stats(): Promise<GroupStats> {

@@ -29,6 +29,8 @@ export interface GroupStats {
   readonly consumers: number
   /** Age of the message that has waited longest, in milliseconds; 0 if none waits. */
   readonly oldestReadyMs: number
+  /** How many messages may be in flight, if the group has a limit. */
+  readonly groupConcurrency?: number
 }
 
 /** The messages of one topic. */
@@ -53,6 +55,14 @@ export interface GroupAdmin<Body = unknown> {
   /** Stops handing out messages, everywhere, until `resume`. What runs goes on. */
   pause(): Promise<void>
   resume(): Promise<void>
+  /**
+   * How many messages of the group may be in flight from now on, over all processes; `null`: no limit. What is in flight beyond it goes on. It stays, also
+   * when consumers come again, until one comes with another `groupConcurrency` than the last that came.
+   *
+   * @example
+   * await bus.topic('orders.paid').group('ledger').setConcurrency(3)
+   */
+  setConcurrency(limit: number | null): Promise<void>
   stats(): Promise<GroupStats>
   /**
    * A page of the group's messages in one state, by default of those that are ready: in the order in which they would be taken; those held by a key line by

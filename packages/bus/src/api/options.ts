@@ -63,6 +63,12 @@ export interface ConsumeOptionsCore {
   group?: string
   /** Handlers that run at once in this subscription. Default: 10. */
   concurrency?: number
+  /**
+   * Messages that the whole group may have in flight, over all its consumers, 1 to 1,000,000; held to exactly, also when one crashes. Nothing is fetched
+   * ahead then. A consumer that comes with another number than the last sets it; left out, it stays as it is. Changed live by
+   * `bus.topic(name).group(name).setConcurrency(n)`. Default: no limit.
+   */
+  groupConcurrency?: number
   /** How much work, by the measured handler time, may be fetched ahead. Default: `50ms`. */
   lookahead?: Duration
   /** How long after its last sign of life this consumer's messages go to others. Default: `30s`. */

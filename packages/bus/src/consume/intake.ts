@@ -2,7 +2,7 @@
 
 import { Backlog } from './backlog.js'
 import type { HeldRange } from './held-range.js'
-import { ask, giveBackAfterMs, HandlerPace, holdTarget } from './lookahead.js'
+import { ask, giveBackAfterMs, HandlerPace, holdTarget, type Lookahead } from './lookahead.js'
 import type { ConsumeSettings } from './settings.js'
 
 export interface IntakeHost {
@@ -23,6 +23,8 @@ export class Intake {
 
   readonly #settings: ConsumeSettings
   readonly #host: IntakeHost
+  /** Changes when the group gets a limit, or loses it. */
+  #lookahead: Lookahead
   /** Given back since the beginning, in messages. */
   givenBack = 0
   /** What is to be given back as soon as no fetch is under way. */
@@ -32,6 +34,7 @@ export class Intake {
   constructor(settings: ConsumeSettings, host: IntakeHost) {
     this.#settings = settings
     this.#host = host
+    this.#lookahead = settings
     this.pace = new HandlerPace(settings.concurrency)
   }
 
@@ -40,12 +43,12 @@ export class Intake {
     if (this.isShut || this.#leaving !== undefined) return 0
     const held = this.backlog.size + others
     if (isAtRisk) return Math.max(0, this.#settings.concurrency - held)
-    return ask(this.#settings, this.pace.perMessageMs, held)
+    return ask(this.#lookahead, this.pace.perMessageMs, held)
   }
 
   /** The size of the backlog below which there is room. */
   refillAt(running: number): number {
-    const target = holdTarget(this.#settings, this.pace.perMessageMs)
+    const target = holdTarget(this.#lookahead, this.pace.perMessageMs)
     return Math.max(0, target - Math.ceil((target - this.#settings.concurrency) / 2) - running)
   }
 
@@ -53,6 +56,16 @@ export class Intake {
     for (const range of ranges) this.backlog.push(range)
     if (this.isShut) this.giveBackAll()
     else if (this.backlog.size > 0) this.#watchAge()
+  }
+
+  /**
+   * Under a limit of the group nothing is held ahead: it would count as in flight and hold up others. What is held ahead when the limit comes is
+   * given back, so that it holds from then on.
+   */
+  limit(isLimited: boolean): void {
+    if (isLimited === (this.#lookahead !== this.#settings)) return
+    this.#lookahead = isLimited ? { ...this.#settings, lookaheadMs: 0 } : this.#settings
+    if (isLimited && this.backlog.size > 0) this.#giveBack('but solo')
   }
 
   /** Gives back all that has not started, once nothing more is on its way. */

@@ -28,6 +28,8 @@ export interface SessionOwner {
   received(ranges: readonly HeldRange[], times: Times): void
   confirmed(ended: Ended, times: Times): void
   recovered(recovered: Recovered): void
+  /** Whether the group has a limit; told with each reply that says so, after what it brought was handed over. */
+  limited(isLimited: boolean): void
   /** A reply was taken: what it confirmed may let others start. */
   answered(): void
   /** The outbox has entries. */
@@ -40,6 +42,8 @@ export interface SessionParts {
   readonly runner: ScriptRunner
   readonly settings: ConsumeSettings
   readonly info: string
+  /** The subscription has had a session before. */
+  readonly reopened: boolean
   /** What the subscription's fetch guards are given, and the keys of its guards. */
   readonly guards: Pick<AdvanceRequest, 'fetchGuardCalls' | 'guardKeys'>
   readonly owner: SessionOwner

@@ -102,9 +102,10 @@ export class ConsumerSession {
 
   /** Registers the session. Rejects with a BuswayError; may be called again then. */
   async open(): Promise<void> {
-    const { runner, topic, id, settings, info, owner } = this.#parts
-    const { group, leaseMs, concurrency, maxCrashes, deadMax, deadKeepMs } = settings
-    const request = { group, session: id, leaseMs, concurrency, maxCrashes, info, deadMax, deadKeepMs }
+    const { runner, topic, id, settings, info, owner, reopened } = this.#parts
+    const { group, leaseMs, concurrency, maxCrashes, deadMax, deadKeepMs, groupConcurrency: limit } = settings
+    const own = { group, session: id, leaseMs, concurrency, maxCrashes, info, deadMax, deadKeepMs }
+    const request = limit === undefined ? own : { ...own, limit, reopened }
     const reply = await runner.runRepeatable(open, topic, request, OPEN_TRY_MS)
     if (this.#state === 'over') return
     this.#group = reply.group
@@ -115,6 +116,7 @@ export class ConsumerSession {
     })
     if (reply.recovered !== undefined) this.#recovered(reply.recovered)
     if (reply.outbox) owner.outbox()
+    owner.limited(reply.limited)
     this.pump()
   }
 
@@ -208,6 +210,7 @@ export class ConsumerSession {
     // Redis handed over more than arrived here: nothing further is sent before a sync.
     if (reply.lastLease !== seen) this.#state = 'healing'
     this.#receive(reply.ranges, reply.solo, false)
+    owner.limited(reply.limited)
     owner.answered()
   }
 

@@ -2,6 +2,7 @@
 import type { ConsumeOptionsCore, HandleMiddleware, RetryPolicy } from '../api/index.js'
 import type { Pipeline } from '../seams.js'
 import { durationMs } from '../validate/durations.js'
+import { checkGroupConcurrency } from '../validate/group-concurrency.js'
 import { checkGroup } from '../validate/names.js'
 import { checkInteger, checkNames, checkOptionsObject, invalidOption } from '../validate/options.js'
 import { defaultRetry, noRetry, type RetrySettings } from './retry-policy.js'
@@ -9,6 +10,8 @@ import { defaultRetry, noRetry, type RetrySettings } from './retry-policy.js'
 export interface ConsumeSettings {
   readonly group: string
   readonly concurrency: number
+  /** Of the whole group, if the option says so. */
+  readonly groupConcurrency: number | undefined
   readonly lookaheadMs: number
   readonly leaseMs: number
   readonly timeoutMs: number | undefined
@@ -21,9 +24,20 @@ export interface ConsumeSettings {
   readonly options: Readonly<Record<string, unknown>>
 }
 
-const names = ['group', 'concurrency', 'lookahead', 'lease', 'timeout', 'retry', 'maxCrashes', 'deadLetters', 'use']
+const names = [
+  'group',
+  'concurrency',
+  'groupConcurrency',
+  'lookahead',
+  'lease',
+  'timeout',
+  'retry',
+  'maxCrashes',
+  'deadLetters',
+  'use',
+]
 /** Named on the design page, and coming. */
-const later = ['from', 'groupConcurrency']
+const later = ['from']
 
 /** Shorter leases would be lost to a garbage collection. */
 const SHORTEST_LEASE_MS = 100
@@ -46,6 +60,8 @@ export function checkConsumeOptions(service: string, given: unknown, pipeline: P
   return {
     group,
     concurrency: checkInteger('concurrency', options.concurrency ?? 10, 1, 10_000),
+    groupConcurrency:
+      options.groupConcurrency === undefined ? undefined : checkGroupConcurrency(options.groupConcurrency),
     lookaheadMs: durationMs('lookahead', options.lookahead ?? 50),
     leaseMs: durationMs('lease', options.lease ?? 30_000, SHORTEST_LEASE_MS),
     timeoutMs: options.timeout === undefined ? undefined : durationMs('timeout', options.timeout, 1),

@@ -208,6 +208,7 @@ class ConsumerSubscription implements OwnedSubscription {
       },
       confirmed: (ended, times) => events.settled(ended, times),
       recovered: (recovered) => events.recovered(recovered),
+      limited: (isLimited) => this.#intake.limit(isLimited),
       answered: () => {
         this.#intake.answered()
         processor.start()
@@ -225,6 +226,7 @@ class ConsumerSubscription implements OwnedSubscription {
         pid: process.pid,
         since: new Date(runner.now()).toISOString(),
       }),
+      reopened: this.#session !== undefined,
       guards: guardsOf(subject),
       owner,
       watching: subject.watching,
