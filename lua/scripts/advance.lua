@@ -117,7 +117,7 @@ if turn.want > 0 and turn.solo then
 elseif turn.want > 0 then
   taken, messages = lib.takeReady(group, turn.want, wantBytes, tonumber(state.prioritized or 0) + lib.counting(group.state, 'prioritized'), state.limit)
 end
-local full, skips, passed, gone = turn.want > 0 and messages >= turn.want and not clamped, {}, false, false
+local skips, passed, gone = {}, false, false
 if #taken > 0 then
   local expiring = lib.anyMayExpire(taken)
   if expiring then
@@ -131,9 +131,10 @@ if #taken > 0 then
   end
   if skipping then rare.fetched(group, messages) end
   passed = turn.solo and #taken == 0 -- the suspect had expired, or a guard knew it to be done
-  if passed then turn.waits, full = true, false end
+  if passed then turn.waits = true end
   gone = not passed and #taken == 0
 end
+local full = turn.want > 0 and messages >= turn.want and not clamped
 if group.leaving then
   --@include lib/pass-keys
   lib.passKeys(group)

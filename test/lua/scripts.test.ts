@@ -88,6 +88,14 @@ describe('the scripts', () => {
       expect(await wakes(() => go('busAAAAA~2'))).to.deep.equal([])
     })
 
+    it('is one that got less than it asked for because some of it had expired', async () => {
+      await enter('busAAAAA~1')
+      await put([{ value: encodeBatch([1, 2, 3], { expiresAtMs: [0, 1, 0] }) }])
+      const { ranges, more } = await go('busAAAAA~1', { want: 3 })
+      expect([ranges[0]?.skip, more]).to.deep.equal([[1], false])
+      expect(await wakes(() => put([{ value: encodeBatch([4]) }]))).to.deep.equal(['g@1 busAAAAA~1'])
+    })
+
     it('is passed over if nobody listens for it', async () => {
       await enter('gone____~1')
       await enter('busAAAAA~2')
