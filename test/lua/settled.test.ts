@@ -164,13 +164,18 @@ describe('how a message ended', () => {
         expect(await ask(id), id).to.deep.equal(unknown)
     })
 
-    it('is open while nobody has it, while it is delayed, and for a group that is yet to come', async () => {
+    it('is open while nobody has it and while it is delayed, for whatever group; then for those that have it', async () => {
       await batch(1, 2)
       await put([{ value: encodeBatch([3]), delayMs: HOUR_MS }])
-      for (const id of ['prodAAAA-1-0.0', 'prodAAAA-1-0.1', 'prodAAAA-2-0.0'])
+      for (const id of ['prodAAAA-1-0.0', 'prodAAAA-1-0.1', 'prodAAAA-2-0.0']) {
         expect(await ask(id), id).to.deep.equal(open)
-      await enter('busAAAAA~1')
-      expect(await ask('prodAAAA-1-0.0', 'later')).to.deep.equal(open)
+        expect(await ask(id, 'later'), id).to.deep.equal(open)
+      }
+      await enter('busAAAAA~1', 'g')
+      await enter('busAAAAA~2', 'later')
+      expect(await ask('prodAAAA-1-0.0', 'g')).to.deep.equal(open)
+      expect(await ask('prodAAAA-1-0.0', 'later'), 'which came later').to.deep.equal(unknown)
+      expect(await ask('prodAAAA-2-0.0', 'later')).to.deep.equal(open)
     })
 
     it('is told message by message of a batch while that is there, and known of none afterwards', async () => {
@@ -205,6 +210,20 @@ describe('how a message ended', () => {
         open: false,
         ended: [{ group: 'g', report: undefined }],
       })
+    })
+
+    it('is told of a group that ended it in its batch, while another has moved it out', async () => {
+      await enter('busAAAAA~1', 'g')
+      await enter('busAAAAA~2', 'h')
+      await batch(1, 2)
+      await end({ outcome: 'retry', delayMs: HOUR_MS, counted: true, error: ERROR }, 'busAAAAA~2', 'h@2')
+      expect(await ask('prodAAAA-1-0.0', 'g')).to.deep.equal(open)
+      await end(done)
+      expect(await ask('prodAAAA-1-0.0', 'g')).to.deep.equal({
+        open: false,
+        ended: [{ group: 'g', report: undefined }],
+      })
+      expect(await ask('prodAAAA-1-0.0')).to.deep.include({ open: true })
     })
   })
 })

@@ -14,11 +14,13 @@ import type {
   BusOptions,
   CloseOptions,
   CloseReport,
+  EventsOptions,
   Inspection,
   Plugin,
   Receipt,
   Subscription,
   TopicAdmin,
+  TopicEvents,
 } from './api/index.js'
 import { BusListeners } from './bus-listeners.js'
 import { type BusSettings, checkBusOptions } from './bus-options.js'
@@ -39,6 +41,7 @@ import { Catalog } from './topics/index.js'
 import { durationMs } from './validate/durations.js'
 import { isPattern, shown } from './validate/names.js'
 import { checkNames, checkOptionsObject } from './validate/options.js'
+import { Watches } from './watch/watches.js'
 
 /** No byte for this long while something is in flight: the socket hangs. Half of the publish timeout's default, so that a publish survives it. */
 const HANG_MS = 5_000
@@ -54,6 +57,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
   readonly #wakes: WakeSubscriber
   readonly #publisher: BusPublisher
   readonly #requester: Requester
+  readonly #watches: Watches
   readonly #dependencies: ConsumeDependencies
   readonly #outages: OutageLog
   readonly #subscriptions = new Set<OwnedSubscription>()
@@ -115,6 +119,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
       report,
     }
     this.#requester = new Requester({ ...parts, catalog: this.#catalog })
+    this.#watches = new Watches({ ...parts, catalog: this.#catalog })
     const relayer = createRelayer(parts)
     this.#dependencies = { ...parts, relayer, pipeline: () => this.#plugins.pipeline() }
     for (const plugin of settings.plugins) this.use(plugin)
@@ -195,7 +200,14 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     this.#checkOpen()
     this.#catalog.check(name)
     this.#start().catch(() => undefined)
-    return createTopicAdmin(this.#dependencies, name)
+    return createTopicAdmin({ ...this.#dependencies, watches: this.#watches }, name)
+  }
+
+  events(topic: string, options?: EventsOptions): TopicEvents {
+    this.#checkOpen()
+    this.#catalog.check(topic)
+    this.#start().catch(() => undefined)
+    return this.#watches.events(topic, options)
   }
 
   /** The names of all topics of the namespace that were ever published to or consumed from. */
@@ -307,6 +319,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     await within(left(), this.#plugins.stop())
     // Handlers and plugins may have published and asked until here.
     this.#requester.close(closedError())
+    await within(left(), this.#watches.close(closedError()))
     this.#isPublishing = false
     this.#isLive = false
     this.#state = 'closing'

@@ -25,6 +25,7 @@ import type {
   Subscription,
 } from './api/index.js'
 import type { BuswayError } from './errors/index.js'
+import type { Watches } from './watch/watches.js'
 
 /** Why a script's reply is missing. What may be concluded from it is the whole point. */
 export type FailureKind =
@@ -167,7 +168,9 @@ export interface OwnedSubscription extends Subscription {
 }
 
 /** admin/topic-admin.ts: `createTopicAdmin(dependencies, topic)`, where the bus checked the name. */
-export type AdminDependencies = Pick<ConsumeDependencies, 'runner' | 'relayer' | 'pipeline' | 'publisher'>
+export type AdminDependencies = Pick<ConsumeDependencies, 'runner' | 'relayer' | 'pipeline' | 'publisher'> & {
+  readonly watches: Pick<Watches, 'settled'>
+}
 
 export type AnyHandler = (message: Message, context: ConsumeContext) => unknown
 export type { ScriptName }

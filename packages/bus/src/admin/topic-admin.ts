@@ -14,6 +14,7 @@ const STATES = "'scheduled' or 'unclaimed'; what a group has is listed by bus.to
 export const createTopicAdmin = (dependencies: AdminDependencies, topic: string): TopicAdmin => ({
   name: topic,
   stats: async () => (await readStats(dependencies, topic)).stats,
+  settled: (id, options) => dependencies.watches.settled(topic, id, options),
   group(name: string): GroupAdmin {
     checkGroup(name)
     return createGroupAdmin(dependencies, topic, name)

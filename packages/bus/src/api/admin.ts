@@ -1,4 +1,6 @@
 /** Looking after topics and groups. All of it works from any process, whether or not it consumes. What listings show is in listing.ts. */
+import type { Duration } from './duration.js'
+import type { ToldError } from './events.js'
 import type {
   ConsumerInfo,
   DeadLetter,
@@ -11,6 +13,8 @@ import type {
   TopicPeekOptions,
   TopicPeekState,
 } from './listing.js'
+import type { Report } from './outgoing.js'
+import type { ReplyOf } from './topics.js'
 
 /** The messages of one group. */
 export interface GroupStats {
@@ -101,10 +105,43 @@ export interface GroupAdmin<Body = unknown> {
   remove(): Promise<void>
 }
 
+/** How a group ended a message. */
+export interface Settled<Result = unknown> {
+  readonly id: string
+  /** Absent where no group had it yet: a waiting message that was replaced. */
+  readonly group?: string
+  /** `dead` and `expired`: it is a dead letter. */
+  readonly outcome: Report['outcome']
+  /** What the handler returned, as JSON carries it, or as the topic's `reply` schema makes it; absent for nothing. */
+  readonly result?: Result
+  /** What it threw in the end, or why its result can't be told. */
+  readonly error?: ToldError
+}
+
+/** Options of `settled`. */
+export interface SettledOptions {
+  /** Which consumer group's end. Default: the first of any. */
+  group?: string
+  /** Then it rejects with `SETTLED_TIMEOUT`. Default: `10s`. */
+  timeout?: Duration
+  /** Ends the waiting, with its reason. */
+  signal?: AbortSignal
+}
+
 /** One topic with bodies of type `Body`. */
 export interface TopicAdmin<Body = unknown> {
   readonly name: string
   stats(): Promise<TopicStats>
+  /**
+   * Waits until a message has ended, and tells how, whoever handles it. One that ended before is told if it was published with `keepResult`, or is a dead
+   * letter. Rejects with `UNKNOWN_MESSAGE` (it is not there, and its end was not kept), `SETTLED_TIMEOUT`, `REQUEST_FAILED` (its result does not fit the topic's
+   * `reply` schema), `INVALID_OPTIONS`, `INVALID_GROUP`, `BUS_CLOSED`.
+   *
+   * @example
+   * const { id } = await bus.publish('orders.paid', order, { keepResult: '1h' })
+   * const { outcome, result } = await bus.topic('orders.paid').settled(id, { timeout: '30s' })
+   */
+  settled(id: string, options?: SettledOptions): Promise<Settled<ReplyOf<Body>>>
   group(name: string): GroupAdmin<Body>
   /**
    * A page of the messages that no group has yet: `scheduled`, as they are due, or `unclaimed`, in the order in which the first group would take them.

@@ -1,6 +1,7 @@
 import type { RedisOptions } from 'ioredis'
 import type { TopicAdmin } from './admin.js'
 import type { Duration } from './duration.js'
+import type { EventsOptions, TopicEvents } from './events.js'
 import type { Inspection } from './inspection.js'
 import type { LoggerOption } from './logger.js'
 import type { ConsumeContext, Message } from './message.js'
@@ -117,6 +118,14 @@ export interface BusCore<T extends object, P extends string> extends AsyncDispos
     handler: (message: Message<T, Matching<T, K>>, context: ConsumeContext<T, P>) => Result<T[Matching<T, K>]>,
     options?: ConsumeOptions<T, P>,
   ): Subscription
+  /**
+   * What happens to the messages of a topic, in all groups and processes: settled, retried, dead, redriven, in progress. Nobody pays for it while nobody
+   * listens. Events can be missed (a slow reader, a connection that was gone): then it says so. Throws `INVALID_TOPIC`, `INVALID_OPTIONS`, `BUS_CLOSED`.
+   *
+   * @example
+   * for await (const event of bus.events('orders.paid')) if (event.type === 'dead') alert(event.id, event.error.message)
+   */
+  events<K extends TopicName<T>>(topic: K, options?: EventsOptions): TopicEvents
   /** Looks after a topic: its numbers, its groups, their dead letters. */
   topic<K extends TopicName<T>>(name: K): TopicAdmin<T[K]>
   /** The names of all topics of the namespace that were ever published to or consumed from, sorted; by whatever service. */

@@ -11,6 +11,8 @@ export const codes = {
   INVALID_GROUP: 'A group is 1 to 100 of A-Z a-z 0-9 . _ -; correct the name.',
   /** The topic has no such consumer group. Nothing was written. */
   UNKNOWN_GROUP: 'Correct the name, or start a consumer of it first; the message names the nearest group.',
+  /** The message is not there, and how it ended was not kept. */
+  UNKNOWN_MESSAGE: 'Correct the id, or publish with `keepResult` what you ask for after its end.',
   /** An option is unknown, has the wrong type, or is out of its range. Nothing was written. */
   INVALID_OPTIONS: 'The message names the option and what it takes; correct it.',
   /** The body cannot be encoded, or does not fit the topic's schema. Nothing was written. */
@@ -44,6 +46,8 @@ export const codes = {
   REQUEST_TIMEOUT: 'Raise the timeout, or see whether the topic has a consumer.',
   /** The request ended without a reply (see `RequestError`), or with one that does not fit the topic's schema (`details.issues`). */
   REQUEST_FAILED: 'See the message: what the handler threw in its last attempt, or why there is no reply.',
+  /** The message had not ended in time. Nothing was done to it. */
+  SETTLED_TIMEOUT: 'Raise the timeout, or see whether the topic has a consumer and what its retries take.',
   /** A handler ran longer than its `timeout`. */
   HANDLER_TIMEOUT: 'Pass ctx.signal on to what the handler waits for, or raise `timeout`.',
   /** The bus is closing or closed. Nothing was sent. */

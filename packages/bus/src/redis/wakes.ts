@@ -1,4 +1,4 @@
-/** The subscribed connection: wake-ups for this bus' sessions and replies to its requests. Connected with the first subscription. */
+/** The subscribed connection: wake-ups for this bus' sessions, replies to its requests, events of watched topics. Connected with the first subscription. */
 import type { BuswayError } from '../errors/busway-error.js'
 import type { Wakes } from '../seams.js'
 import { randomId } from '../wire/ids.js'
@@ -62,7 +62,18 @@ export class WakeSubscriber implements Wakes {
     return this.#join(`${this.#settings.namespace}:{${topic}}:reply:${this.busId}`, listener, false)
   }
 
-  async #join(name: string, listener: Listener, holds: boolean): Promise<() => void> {
+  /** As `subscribe`, for what happens to all messages of that topic; what it resolves with resolves when Redis knows that it is left. */
+  subscribeEvents(topic: string, listener: Listener): Promise<() => Promise<void>> {
+    return this.#join(`${this.#settings.namespace}:{${topic}}:events`, listener, false)
+  }
+
+  /** Keeps the program running until the function that it answers is called. */
+  hold(): () => void {
+    this.#connection.hold()
+    return () => this.#connection.release()
+  }
+
+  async #join(name: string, listener: Listener, holds: boolean): Promise<() => Promise<void>> {
     let channel = this.#channels.get(name)
     if (channel === undefined) {
       channel = { listeners: new Set(), holds, confirmed: Promise.resolve() }
@@ -73,11 +84,11 @@ export class WakeSubscriber implements Wakes {
     }
     channel.listeners.add(listener)
     const mine = channel
-    const leave = (): void => this.#leave(name, mine, listener)
+    const leave = (): Promise<void> => this.#leave(name, mine, listener)
     try {
       await channel.confirmed
     } catch (error) {
-      leave()
+      void leave()
       throw error
     }
     return leave
@@ -109,12 +120,12 @@ export class WakeSubscriber implements Wakes {
     }
   }
 
-  #leave(name: string, channel: Channel, listener: Listener): void {
+  async #leave(name: string, channel: Channel, listener: Listener): Promise<void> {
     if (!channel.listeners.delete(listener) || channel.listeners.size > 0 || this.#channels.get(name) !== channel)
       return
     this.#channels.delete(name)
-    this.#connection.link?.unsubscribe([name]).catch(() => undefined)
     if (channel.holds) this.#connection.release()
+    await this.#connection.link?.unsubscribe([name]).catch(() => undefined)
   }
 
   async #prepare(link: Link): Promise<void> {
