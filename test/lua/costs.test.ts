@@ -2,10 +2,11 @@
  * How many commands the hot scripts make. Exact, since that is the promise: what a feature costs those that do not use it is nothing. A number that rises here
  * is paid by every message.
  */
-import type { AdvanceRequest, BatchToPublish, LeasePart, Settle } from '@busway/lua'
+import { type AdvanceRequest, type BatchToPublish, type LeasePart, type Settle, watch } from '@busway/lua'
 import { expect } from 'chai'
 import { encodeBatch } from './batch.js'
-import { drivenTopic } from './driven-topic.js'
+import { drivenTopic, TOPIC } from './driven-topic.js'
+import { listen } from './listening.js'
 
 const SESSION = 'busAAAAA~1'
 /** So long that no sign of life is written meanwhile, however busy the machine. */
@@ -97,4 +98,35 @@ describe('the commands', () => {
       expect(await cost(() => go(SESSION, { want: 0, settles: [{ ...settle, lease }] }))).to.equal(commands)
     })
   }
+
+  describe('of a topic that is watched', () => {
+    const settle = async (): Promise<number> => {
+      await put([batch(3)])
+      const { lastLease: lease } = await go(SESSION)
+      return cost(() => go(SESSION, { want: 0, acks: [{ lease }] }))
+    }
+
+    it('are one more, and those that they were when nobody hears it any more', async () => {
+      const before = await settle()
+      const listening = await listen(place.redis, driven.scripts.key(TOPIC, 'events'))
+      await driven.scripts.run(watch, TOPIC, { forMs: LEASE_MS })
+      expect(await settle()).to.equal(before + 1)
+      await listening.stop()
+      await settle()
+      expect(await settle()).to.equal(before)
+    })
+
+    it('are none beside, where nothing ends', async () => {
+      const idle = () => cost(() => go(SESSION, { want: 0 }))
+      // So that nobody waits to be woken.
+      await go(SESSION, { want: 0 })
+      await put([batch(1)])
+      const before = [await cost(() => put([batch(3)])), await idle()]
+      const listening = await listen(place.redis, driven.scripts.key(TOPIC, 'events'))
+      await driven.scripts.run(watch, TOPIC, { forMs: LEASE_MS })
+      expect([await cost(() => put([batch(3)])), await idle()]).to.deep.equal(before)
+      await listening.stop()
+      await empty()
+    })
+  })
 })
