@@ -81,6 +81,7 @@ function lib.forgetMarks(gone)
     if not alone or entry.marks then marked[#marked + 1] = entry.batch end
   end
   for _, group in ipairs(groups) do lib.callWith('HDEL', group.G .. 'done', marked) end
+  for _, group in ipairs(lib.leavingGroups or {}) do lib.callWith('HDEL', group.G .. 'done', marked) end
   if #groups == 0 then lib.callWith('HDEL', P .. 'unclaimed:done', marked) end
 end
 
@@ -119,7 +120,7 @@ function lib.writeFinished()
     if entry.total == 1 then lone[#lone + 1] = entry end
   end
   lib.callWith('HSET', P .. 'pending', alive)
-  if endingGroup then
+  if endingGroup and not endingGroup.isNameless then
     lib.callWith('HSET', endingGroup.G .. 'done', marks)
   elseif #marks > 0 then
     --@include lib/done-for-all

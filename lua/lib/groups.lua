@@ -13,8 +13,9 @@ function lib.groupOf(ref)
   return group
 end
 
+-- nil for what is removed before a group had it: see detach.
 function lib.groupName(group)
-  return string.match(group.ref, '^(.*)@')
+  return string.match(group.ref, '^(.+)@')
 end
 
 function lib.generationOf(group)
@@ -49,7 +50,7 @@ function lib.settings()
   return topicSettings
 end
 
--- The scripts' own numbers. `generation`: of the last group made. `marks`: in all groups.
+-- The scripts' own numbers. `generation`: of the last group made. `marks`: in all groups. `deleted`: when the topic was, and nobody has begun it anew.
 function lib.noted(name)
   if not topicNotes then readGroups() end
   return topicNotes[name] or 0

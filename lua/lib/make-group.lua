@@ -18,10 +18,12 @@ function lib.inherit(group)
   lib.count(group.state, 'prioritized', prioritized)
 end
 
+-- nil if the topic was deleted, and nobody has declared it since.
 function lib.makeGroup(name)
   local group = lib.findGroup(name)
   if group then return group end
   local first = #lib.allGroups() == 0
+  if lib.noted('deleted') > 0 then return nil end
   local generation = call('HINCRBY', P .. 'meta', 'generation', 1)
   call('HSET', P .. 'groups', name, generation, '::generation', generation)
   group = lib.groupOf(name .. '@' .. generation)

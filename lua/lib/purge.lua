@@ -92,6 +92,19 @@ function lib.purgeRetries(group, limit, outcome, untilMs)
   return #members
 end
 
+-- Of what was put off before any group had it: see detach.
+function lib.purgeScheduled(group, limit, outcome)
+  local members, ranges = call('ZRANGE', group.G .. 'scheduled', 0, math.min(limit, MOST_READ) - 1), {}
+  for i, text in ipairs(members) do
+    ranges[i] = lib.parseRange(lib.memberRange(text))
+    ranges[i].key = nil -- it was not out, so its end passes nothing on
+  end
+  lib.callWith('ZREM', group.G .. 'scheduled', members)
+  lib.count(group.state, 'scheduled', -#members)
+  lib.finishAll(group, ranges, outcome)
+  return #members
+end
+
 -- Nobody is told of dead letters: their end was reported when they died.
 function lib.purgeDead(group, limit, untilMs)
   local ids = call('ZRANGEBYSCORE', group.G .. 'dead', '-inf', untilMs and '(' .. untilMs + 1 or '+inf', 'LIMIT', 0, limit)

@@ -4,7 +4,8 @@
 
 function lib.reportBody(id, group, outcome, detail)
   local body = '{"id":' .. cjson.encode(id)
-  if group then body = body .. ',"group":' .. cjson.encode(lib.groupName(group)) end
+  local name = group and lib.groupName(group)
+  if name then body = body .. ',"group":' .. cjson.encode(name) end
   return body .. ',"outcome":"' .. outcome .. '"' .. lib.endFields(detail) .. '}'
 end
 

@@ -9,7 +9,8 @@ local failedBefore = {} -- batch of one that ended -> attempts on record
 
 -- fields: JSON, from its comma on. lone: a batch of one that ended after a run; its attempts are told once they are known.
 function lib.watchers.note(kind, group, range, from, n, fields, lone)
-  local name = group and ',"group":' .. cjson.encode(lib.groupName(group)) or ''
+  local name = group and lib.groupName(group)
+  name = name and ',"group":' .. cjson.encode(name) or ''
   local at = cjson.encode(lib.rangeText(range.batch, range.total, from, n))
   told[#told + 1] = { text = '{"type":"' .. kind .. '"' .. name .. ',"range":' .. at .. fields, lone = lone }
 end

@@ -6,7 +6,7 @@
 -- Keeps  a session that is known keeps its number; a group that exists stays as it is, a setting that is not named as well. So it may be repeated
 --       at any time.
 -- Died or reply lost right after: the client sends it again.
--- Cost  3 commands, and 1 per group that exists, 4 per new one, 1 per setting.
+-- Cost  4 commands, and 1 per group that exists, 4 per new one, 1 per setting.
 
 --@include lib/call
 --@include lib/time
@@ -15,6 +15,7 @@
 --@include lib/make-group
 
 call('HSETNX', P .. 'meta', 'seq', 0)
+if call('HDEL', P .. 'groups', '::deleted') == 1 then call('PERSIST', P .. 'groups') end -- it begins anew
 for name, value in string.gmatch(ARGV[2], '(%w+)=([^;]*);') do
   if value == '' then call('HDEL', P .. 'groups', ':' .. name) else call('HSET', P .. 'groups', ':' .. name, value) end
 end

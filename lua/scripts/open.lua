@@ -4,7 +4,7 @@
 -- KEYS  meta, never
 -- ARGV  1 group  2 session  3 lease in ms  4 concurrency  5 maxCrashes  6 info  7 deadMax  8 deadKeepMs
 --       9 limit or ''  10 whether its client has had a session before (0 or 1)
--- Returns { now, group@generation, outbox has entries (0 or 1), recovered ({ ranges, crashed, dead, more } or {}), limited (0 or 1) }
+-- Returns { now, group@generation ('' if the topic was deleted and not declared since), outbox has entries (0 or 1), recovered ({ ranges, crashed, dead, more } or {}), limited (0 or 1) }
 -- Keeps  a session that is known keeps its numbers: opening it again renews it. A limit that was set live stays until somebody comes with another
 --       option than the last that came.
 -- Died or reply lost right after: the client opens again, or the session ends with its lease, holding nothing.
@@ -24,6 +24,7 @@
 
 local leaseMs = tonumber(ARGV[3])
 local group = lib.makeGroup(ARGV[1])
+if not group then return { now, '', 0, {}, 0 } end
 local session = lib.sessionOf(group, ARGV[2])
 
 -- 1. Register.

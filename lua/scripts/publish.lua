@@ -3,7 +3,8 @@
 -- KEYS  meta, never
 -- ARGV  1 session  2 number  3 lowest unanswered number  4 batches  5 marks (`<batch><marks>;...`)  6 units (sizes, `3,1,...`; '' without guards)
 --       7 guard calls (`<message> <guard> <n>;...`)  8 guard keys (JSON)  9.. the batches; the own ids of those marked `i`; the guards' arguments
--- Returns { 0, now, outcomes, guard errors, outbox has entries (0 or 1) }, { 1, last number } (gap) or { 2 } (unknown producer). Outcomes, of what was not plainly accepted:
+-- Returns { 0, now, outcomes, guard errors, outbox has entries (0 or 1) }, { 1, last number } (gap), { 2 } (unknown producer) or
+--       { 3 } (the topic was deleted, and this producer is forgotten). Outcomes, of what was not plainly accepted:
 --       message, 'duplicate', id  or  message, 'reject', guard, reason, retryMs or -1
 -- Keeps  none lost, repeated or overtaken: n runs only after n - 1, and n again answers what n answered; what is accepted is stored, counted
 --       in `pending` and waits in every group, or nothing of it is there.
@@ -27,6 +28,10 @@ local session, number = ARGV[1], tonumber(ARGV[2])
 -- 1. Is it this request's turn?
 local answer, last = lib.notItsTurn(session, number)
 if answer then return answer end
+if lib.noted('deleted') > 0 then
+  call('DEL', P .. 'p:' .. session, P .. 'p:' .. session .. ':o') -- no request of it that is still on its way shall run
+  return { 3 }
+end
 
 -- 2. Read all of it, so that nothing is found wrong once something is written.
 local batches, at = lib.readBatches(session, number)

@@ -2,7 +2,7 @@
 --
 -- KEYS  meta, never (of the destination)
 -- ARGV  1.. entries, `<producer> <number> <packed batch>`
--- Returns { now, applied, guard errors, outbox has entries (0 or 1) }
+-- Returns { now, applied, guard errors, outbox has entries (0 or 1), the topic was deleted and must be declared first (0 or 1) }
 -- Keeps  each entry is published once: a number at or below its producer's last is skipped. A higher one is always the next, since the head of
 --       an outbox is the lowest that is not confirmed. Nobody refuses: a settle made these, and it stands.
 -- Died or reply lost right after: the entries are read and relayed again, and skipped here.
@@ -23,6 +23,8 @@
 --@include lib/admission
 
 local REMEMBERED_S = 86400
+
+if lib.noted('deleted') > 0 then return { now, 0, {}, 0, 1 } end
 
 -- 1. Read and check.
 local entries = {}
@@ -73,4 +75,4 @@ lib.writeCounts()
 if lib.watchers then lib.watchers.tell() end
 lib.wakeMarked()
 for producer, number in pairs(last) do call('SET', P .. 'p:' .. producer, number, 'EX', REMEMBERED_S) end
-return { now, applied, guardErrors, outboxGrew and 1 or 0 }
+return { now, applied, guardErrors, outboxGrew and 1 or 0, 0 }

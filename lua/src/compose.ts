@@ -61,6 +61,8 @@ const ALLOW_OOM: Readonly<Record<ScriptName, boolean>> = {
   message: true,
   purge: true,
   'remove-group': true,
+  'purge-topic': true,
+  'delete-topic': true,
 }
 
 export const scriptNames = Object.keys(ALLOW_OOM) as readonly ScriptName[]

@@ -1,4 +1,4 @@
-/** What administration asks to see: messages page by page, and who consumes. */
+/** What administration asks to see, messages page by page, and who consumes; and what it ends of a topic as a whole. */
 
 /** Where messages are that no group has yet, and where a group's can be. Dead letters have a script of their own. */
 export type PeekState = 'scheduled' | 'unclaimed' | 'ready' | 'held' | 'inFlight' | 'retrying'
@@ -69,3 +69,31 @@ export interface ConsumersReply {
   /** There may be more; then a page may also be empty. */
   after?: string
 }
+
+/** Ends what no group has yet. The first call says what, the others go on. */
+export interface PurgeTopicRequest {
+  what?: 'scheduled' | 'unclaimed'
+  limit: number
+  /** Fresh producer id for reports. */
+  producer: string
+}
+/** The first call says how, the others go on. */
+export interface DeleteTopicRequest {
+  /** `unused`: only if nobody uses it. */
+  how?: 'unused' | 'force'
+  limit: number
+  /** Fresh producer id for reports. */
+  producer: string
+}
+export type DeleteTopicReply =
+  | { status: 'in use'; consumers: number; messages: number; outbox: number }
+  | {
+      status: 'ok'
+      ended: number
+      /** Messages are left. */
+      more: boolean
+      /** Entries to be relayed before the last step. */
+      outbox: number
+      /** A topic of that name is there: not deleted, or begun anew meanwhile. */
+      isThere: boolean
+    }

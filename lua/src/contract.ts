@@ -38,6 +38,8 @@ export type ScriptName =
   | 'message'
   | 'purge'
   | 'remove-group'
+  | 'purge-topic'
+  | 'delete-topic'
 
 /** `<group>@<generation>`, as `open` and `declare` answer it. */
 export type GroupRef = string & { readonly '~group'?: never }
@@ -104,6 +106,8 @@ export type PublishReply =
     }
   | { status: 'gap'; last: number }
   | { status: 'unknown' }
+  /** The topic was deleted: `declare` begins it anew. This producer is forgotten, and what it asked for has not happened. */
+  | { status: 'deleted' }
 /** An `apply` that failed: reported, without effect on the outcome. */
 export interface GuardError {
   guard: string
@@ -133,6 +137,8 @@ export interface OpenRequest {
 }
 export interface OpenReply {
   nowMs: number
+  /** The topic was deleted: `declare` begins it anew. Nothing was done. */
+  deleted: boolean
   group: GroupRef
   recovered: Recovered | undefined
   outbox: boolean
@@ -348,6 +354,8 @@ export interface RelayReply {
   guardErrors: readonly GuardError[]
   /** What was replaced has left reports in the destination's own outbox: relay them. */
   outbox: boolean
+  /** The destination was deleted: `declare` begins it anew. Nothing was done. */
+  deleted: boolean
 }
 export interface OutboxTrimRequest {
   destination: string

@@ -6,10 +6,12 @@ import {
   compose,
   consumers,
   deadLetters,
+  deleteTopic,
   type PeekState,
   pause,
   peek,
   purge,
+  purgeTopic,
   redrive,
   removeGroup,
   type Script,
@@ -147,6 +149,22 @@ describe('administration', function () {
       // A place in a sorted set is found by halving it: three or four steps for ten times as many. SSCAN gives ten keys, more or less.
       expect(calls, `commands for ${what}`).to.be.at.most(before.calls + 6)
       expect(elements, `elements for ${what}`).to.be.at.most(before.elements + 20)
+    }
+    await place.redis.flushdb()
+  })
+
+  it('ends what a topic has step by step, whatever its size', async () => {
+    for (const n of [100, 1_000]) {
+      await fill(n)
+      const steps = [
+        ...[await cost(purgeTopic, { ...few, what: 'scheduled' }), await cost(purgeTopic, few)],
+        ...[await cost(purgeTopic, { ...few, what: 'unclaimed' }), await cost(purgeTopic, few)],
+      ]
+      await fill(n)
+      await fillGroup(n)
+      await cost(deleteTopic, { ...few, how: 'force' }) // fences off the sessions, all of them
+      steps.push(await cost(deleteTopic, few))
+      for (const { elements } of steps) expect(elements).to.be.at.most(800)
     }
     await place.redis.flushdb()
   })

@@ -7,6 +7,7 @@ import {
   advancePublishing,
   close,
   declare,
+  deleteTopic,
   type GroupRef,
   open,
   outboxRead,
@@ -15,6 +16,7 @@ import {
   progress,
   publish,
   purge,
+  purgeTopic,
   redrive,
   relay,
   removeGroup,
@@ -251,6 +253,19 @@ describe('an error in a script, at any call up to the first write', function () 
       ...{ group: 'a', session: 'busDDDDD~1', leaseMs: HOUR_MS, concurrency: 1, maxCrashes: 1, info: '{}' },
       ...{ deadMax: 5, deadKeepMs: HOUR_MS, limit: 1 },
     }))
+  it('of a purge of what is scheduled', () =>
+    injectEverywhere(purgeTopic, { what: 'scheduled', limit: 10, producer: 'purgeAAA' }))
+  it('of a purge of what is unclaimed', async () => {
+    await scripts.run(declare, OTHER_TOPIC, { session: producer })
+    const batches = [1, 2, 3].map((n) => ({ value: encodeBatch([n, n], { properties: [[2, 'key']] }) }))
+    await scripts.run(publish, OTHER_TOPIC, { session: producer, number: 1, lowestUnanswered: 1, batches })
+    await injectEverywhere(purgeTopic, { what: 'unclaimed', limit: 4, producer: 'purgeAAA' }, OTHER_TOPIC)
+  })
+  for (const how of ['unused', 'force'] as const)
+    it(`of the deletion of a topic: ${how}`, () => {
+      if (how === 'unused') return injectEverywhere(deleteTopic, { how, limit: 10, producer: 'deleteAA' }, OTHER_TOPIC)
+      return injectEverywhere(deleteTopic, { how, limit: 10, producer: 'deleteAA' })
+    })
   it('of a pause', () => injectEverywhere(pause, { group: 'a', paused: true }))
   it('of a relay, and of the trim after it', async () => {
     const { entries } = await scripts.run(outboxRead, TOPIC, { limit: 10 })

@@ -144,6 +144,7 @@ function checkGroup(
     if (group.retrying.get(member.range.batch)?.slice(0, 14) !== member.seq)
       say(`${group.ref}: retrying does not know ${member.range.batch}`)
   if (group.retrying.size !== group.retry.length) say(`${group.ref}: retrying knows what is not retried`)
+  const scheduled = sum(group.scheduled, ({ member }) => hold(member.range, 'scheduled'))
   const dead = sum(group.dead, ({ member }) =>
     hold({ from: 0, count: 1, total: 1, batch: member, again: true }, 'dead'),
   )
@@ -158,7 +159,15 @@ function checkGroup(
         say(`${group.ref}: lease ${number} is above the highest of ${session}`)
     }
   }
-  for (const [name, count] of Object.entries({ ready, prioritized, held: lined, inFlight, retrying, dead })) {
+  for (const [name, count] of Object.entries({
+    ready,
+    prioritized,
+    held: lined,
+    inFlight,
+    retrying,
+    scheduled,
+    dead,
+  })) {
     const stated = Number(group.state.get(name) ?? 0)
     if (stated !== count) say(`${group.ref}: ${name} is ${stated}, held are ${count}`)
   }

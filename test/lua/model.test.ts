@@ -9,6 +9,7 @@ import { namespaceIsClean, privateRedis } from '../support/private-redis.js'
 import { becameDue, limited, paused, purged, redriven, removed } from './model/commands-administration.js'
 import { advanced, advanceOutOfTurn, closed, expired, LEASE_MS, opened, synced } from './model/commands-consuming.js'
 import { newPublish, publishOutOfTurn, relayed, repeatedPublish } from './model/commands-publishing.js'
+import { topicDeleted, topicPurged } from './model/commands-topic.js'
 import { OTHER_TOPIC, REQUESTER, Real, TOPIC } from './model/real.js'
 import { Model } from './model/state.js'
 import { ScriptDriver } from './script-driver.js'
@@ -34,7 +35,7 @@ describe('the scripts, used at random', function () {
       opened,
     ]
     const seldom = [repeatedPublish, publishOutOfTurn, relayed, advanceOutOfTurn, synced, expired, expired, closed]
-    const rare = [becameDue, becameDue, paused, limited, limited, redriven, purged, removed]
+    const rare = [becameDue, becameDue, paused, limited, limited, redriven, purged, removed, topicPurged, topicDeleted]
     const sequences = fc.commands([...often, ...often, ...seldom, ...seldom, ...rare], { maxCommands: 60, size: 'max' })
     await fc.assert(
       fc.asyncProperty(sequences, fc.boolean(), async (commands, watched) => {

@@ -54,6 +54,8 @@ export interface GroupSnapshot {
   readonly retrying: Map<string, string>
   /** Name of a message -> since when it is looked for. */
   readonly watched: Map<string, string>
+  /** What no group had when it was taken from sight. */
+  readonly scheduled: Scored<Sequenced>[]
   readonly dead: Scored<string>[]
   /** Batch id -> traits. */
   readonly deadTraits: Map<string, string>
@@ -239,7 +241,8 @@ function interpret(topic: string, prefix: string, keys: RawKey[]): TopicSnapshot
     const name = key.toString().slice(prefix.length)
     if (expiresInMs >= 0) snapshot.expiring.add(name)
     if (!STAYS.test(name)) snapshot.leftovers.push(name)
-    const inGroup = /^([^:@]+@\d+):(.*)$/s.exec(name)
+    // Without a name: what is removed that no group had.
+    const inGroup = /^@\d+:key:/.test(name) ? null : /^([^:@]*@\d+):(.*)$/s.exec(name)
     const known = inGroup
       ? readGroupKey(groupOf(snapshot, inGroup[1] as string), inGroup[2] as string, value)
       : readTopicKey(snapshot, name, value)
@@ -267,6 +270,7 @@ function groupOf(snapshot: TopicSnapshot, ref: string): GroupSnapshot {
       retry: [],
       retrying: new Map(),
       watched: new Map(),
+      scheduled: [],
       dead: [],
       deadTraits: new Map(),
       failures: new Map(),
@@ -350,6 +354,7 @@ function readGroupKey(group: GroupSnapshot, name: string, value: Buffer[]): bool
   else if (name === 'retry') group.retry.push(...scored(value, parseSequenced))
   else if (name === 'retrying') for (const [id, raw] of pairs(value)) group.retrying.set(String(id), String(raw))
   else if (name === 'watched') for (const [id, raw] of pairs(value)) group.watched.set(String(id), String(raw))
+  else if (name === 'scheduled') group.scheduled.push(...scored(value, parseSequenced))
   else if (name === 'dead') group.dead.push(...scored(value, (text) => text))
   else if (name === 'dead:traits') for (const [id, raw] of pairs(value)) group.deadTraits.set(String(id), String(raw))
   else if (name === 'failures')

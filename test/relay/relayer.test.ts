@@ -12,6 +12,8 @@ class FakeOutbox {
   readonly arrived: string[] = []
   readonly calls = new Received<string>()
   readonly ensured: string[] = []
+  /** Destinations that were, and are not declared since. */
+  readonly deleted = new Set<string>()
   /** Destinations that refuse. */
   readonly broken = new Set<string>()
   /** Called at the next relay instead of it: the connection goes. */
@@ -37,7 +39,7 @@ class FakeOutbox {
         }
         const { entries } = request as { entries: Buffer[] }
         this.calls.add(`relay ${topic} ${entries.length}`)
-        return { nowMs: 1, applied: entries.length, guardErrors: [], outbox: false }
+        return { nowMs: 1, applied: entries.length, guardErrors: [], outbox: false, deleted: this.deleted.has(topic) }
       }
       case 'outbox-trim': {
         const { destination, tags } = request as { destination: string; tags: string[] }
@@ -65,7 +67,10 @@ function relaying(outbox: FakeOutbox) {
     runRepeatable: run,
     on: (_event: 'down', listener: () => void) => lost.push(listener),
   } as unknown as ScriptRunner
-  const publisher = { ensureTopic: async (topic: string) => void outbox.ensured.push(topic) }
+  const publisher = {
+    ensureTopic: async (topic: string) => void outbox.ensured.push(topic),
+    forgetTopic: (topic: string) => void outbox.deleted.delete(topic),
+  }
   const down = () => {
     for (const listener of lost) listener()
   }
@@ -82,6 +87,17 @@ describe('the relayer', () => {
     expect(outbox.arrived).to.deep.equal(['c s~1 1', 'c s~1 3', 'b s~1 2'])
     expect(outbox.ensured.sort()).to.deep.equal(['b', 'c'])
     expect(outbox.entries).to.have.length(0)
+  })
+
+  it('declares a destination again that was deleted, and tries again', async () => {
+    const outbox = new FakeOutbox()
+    outbox.put('b', 1)
+    outbox.deleted.add('b')
+    const { relayer, log } = relaying(outbox)
+    await relayer.relayed('a')
+    expect(outbox.arrived).to.deep.equal(['b s~1 1'])
+    expect(outbox.ensured).to.deep.equal(['b', 'b'])
+    expect(log.items).to.deep.equal([])
   })
 
   it('goes on while there is more', async () => {

@@ -96,7 +96,7 @@ export const removeGroup: Script<RemoveGroupRequest, CountReply> = {
   reply: count,
 }
 
-function count(raw: unknown): CountReply {
+export function count(raw: unknown): CountReply {
   const [done, more] = list(raw)
   return { count: integer(done), more: integer(more) === 1 }
 }

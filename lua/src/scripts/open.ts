@@ -19,6 +19,7 @@ export const open: Script<OpenRequest, OpenReply> = {
     const [nowMs, group, outbox, found, limited] = list(raw)
     return {
       nowMs: integer(nowMs),
+      deleted: text(group) === '',
       group: text(group) as GroupRef,
       recovered: recovered(found),
       outbox: integer(outbox) === 1,

@@ -28,12 +28,13 @@ export const relay: Script<RelayRequest, RelayReply> = {
   name: 'relay',
   args: ({ entries }) => [...entries],
   reply(raw) {
-    const [nowMs, applied, errors, outbox] = list(raw)
+    const [nowMs, applied, errors, outbox, deleted] = list(raw)
     return {
       nowMs: integer(nowMs),
       applied: integer(applied),
       guardErrors: guardErrors(errors),
       outbox: integer(outbox) === 1,
+      deleted: integer(deleted) === 1,
     }
   },
 }

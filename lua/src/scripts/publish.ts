@@ -47,6 +47,8 @@ export const publish: Script<PublishRequest, PublishReply> = {
         }
       case 1:
         return { status: 'gap', last: integer(parts[1]) }
+      case 3:
+        return { status: 'deleted' }
       default:
         return { status: 'unknown' }
     }

@@ -84,6 +84,10 @@ export interface Wakes {
 export interface Publisher {
   /** `declare`s the topic once per bus (and adds it to the registry); cheap afterwards. */
   ensureTopic(topic: string): Promise<void>
+  /** It was deleted: the next `ensureTopic` declares it again. */
+  forgetTopic(topic: string): void
+  /** Takes a topic that was deleted out of the registry. */
+  unregisterTopic(topic: string): Promise<void>
   publish(batch: PublishBatch): Promise<Receipt[]>
   /** Encodes one message staged by ctx.publish: runs the chain with `via: 'settle'` and gives the batch of one to send with the settle. */
   stage(topic: string, body: unknown, options: Record<string, unknown>): Promise<StagedPublish>
@@ -95,6 +99,8 @@ export interface Publisher {
 export interface Relayer {
   /** There is something in this topic's outbox. Single-flight per topic; never rejects. */
   kick(topic: string): void
+  /** The same, and resolves when this round is over: then what could be relayed has been. */
+  relayed(topic: string): Promise<void>
   close(timeoutMs: number): Promise<void>
 }
 

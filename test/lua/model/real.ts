@@ -75,7 +75,12 @@ export class Real {
     await this.run(declare, {}, OTHER_TOPIC)
     if (!watched) return
     this.#listening = await listen(this.redis, this.key('events'))
-    await this.run(watch, { forMs: 3_600_000 })
+    await this.watch()
+  }
+
+  /** As whoever watches does again and again. */
+  async watch(): Promise<void> {
+    if (this.#listening) await this.run(watch, { forMs: 3_600_000 })
   }
 
   async stop(): Promise<void> {
@@ -148,6 +153,11 @@ export class Real {
     return encodeBatch(messages, { properties, ...(expires.some(Boolean) && { expiresAtMs: expires }) })
   }
 
+  /** What contradicts the data model, whatever the model says. */
+  async violations(): Promise<string[]> {
+    return violations(await readTopic(this.redis, this.namespace, TOPIC))
+  }
+
   /** Everything that must hold after every step. */
   async check(model: Model): Promise<void> {
     for (const [id, message] of model.ownIds) if (!model.exists(message)) model.ownIds.delete(id)
@@ -166,7 +176,7 @@ export class Real {
     await this.#lookUp(model)
     const told = (topic.replies.get(REQUESTER) ?? []).map((text) => JSON.parse(text))
     expect(
-      told.map(({ request, group }) => `${request} ${group}`),
+      told.map(({ request, group }) => `${request} ${group ?? ''}`),
       'told to the requester',
     ).to.have.members(model.told)
     const kept = [...topic.results].flatMap(([id, reports]) => {
@@ -177,7 +187,9 @@ export class Real {
     const events = model.takeEvents()
     if (this.#listening !== undefined) {
       const heard = (await this.#listening.heard()).flat()
-      const happened = heard.map(({ type, batch, index, group }) => `${type} ${this.messageAt(batch, index)} ${group}`)
+      const happened = heard.map(
+        ({ type, batch, index, group }) => `${type} ${this.messageAt(batch, index)} ${group ?? ''}`,
+      )
       expect(happened, 'told to who watches').to.have.members(events)
     }
     const other = await readTopic(this.redis, this.namespace, OTHER_TOPIC)
@@ -205,7 +217,9 @@ export class Real {
       expect(reply.unclaimed, where).to.equal(
         model.groups.size === 0 && (waits !== undefined || model.nobody.waiting().includes(number)),
       )
-      const found = reply.places.map(({ group, state, session, sinceMs, dueAtMs, attempts, crashes }) => ({
+      // Of what ended before any group had it, groups that have the rest of its batch say that it is done.
+      const places = reply.places.filter(({ state }) => state !== 'done' || !model.endedUngiven.has(number))
+      const found = places.map(({ group, state, session, sinceMs, dueAtMs, attempts, crashes }) => ({
         ...{ group, state, session, dueAtMs, attempts, crashes },
         sinceMs: state === 'dead' ? undefined : sinceMs,
       }))

@@ -206,6 +206,8 @@ export class Model {
   readonly asked = new Set<MessageNumber>()
   /** What it was told of by groups that were removed. */
   readonly toldByRemoved: string[] = []
+  /** What ended before any group had it. */
+  readonly endedUngiven = new Set<MessageNumber>()
   /** What whoever watches is to be told since it was asked last: `<what> <message> <group>`. */
   #events: string[] = []
   /** Own ids that exist, with the message that has each. */
@@ -241,6 +243,25 @@ export class Model {
     }
     this.toldByRemoved.push(...this.#toldBy(group))
     this.groups.delete(group.name)
+  }
+
+  /** What no group had ends. */
+  endWithoutGroup(messages: readonly MessageNumber[]): void {
+    for (const message of messages) {
+      this.endedUngiven.add(message)
+      this.happened('settled', message, this.nobody)
+      if (this.asked.has(message)) this.toldByRemoved.push(`${message} `)
+    }
+  }
+
+  endScheduled(): void {
+    this.endWithoutGroup(this.scheduled.map(({ message }) => message))
+    this.scheduled = []
+  }
+
+  endUnclaimed(): void {
+    this.endWithoutGroup(this.nobody.waiting())
+    this.nobody = new ModelGroup('', this)
   }
 
   /** `<message> <group>`, of every end that a requester is told of. */

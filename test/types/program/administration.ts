@@ -29,6 +29,9 @@ for (const { leaseEndsAt, running } of (await group.consumers({ limit: 5 })).ite
   running[0] satisfies string | undefined
 }
 
+;(await topic.purge({ state: 'unclaimed' })) satisfies number
+await topic.delete({ force: true })
+
 export async function whenIsIt(state: PeekState): Promise<(Date | undefined)[]> {
   const { items } = await group.peek({ state })
   return items.map(when)
@@ -54,3 +57,5 @@ group.peek({ state: 'scheduled' })
 topic.peek({ state: 'ready' })
 // @ts-expect-error a topic is looked at state by state
 topic.peek()
+// @ts-expect-error what a group has is purged by the group
+topic.purge({ state: 'dead' })

@@ -18,16 +18,14 @@ import { checkGroupConcurrency } from '../validate/group-concurrency.js'
 import { shown } from '../validate/names.js'
 import { nearest } from '../validate/nearest.js'
 import { checkNames, checkOptionsObject, invalidOption } from '../validate/options.js'
-import { randomId } from '../wire/index.js'
 import { consumersPage } from './consumers.js'
 import { deadLettersPage } from './dead-letter.js'
 import { batchIds } from './ids.js'
 import { checkPage, type PageRequest } from './pages.js'
 import { peekPage, type Shown } from './peek.js'
 import { readStats } from './stats.js'
+import { reporting, STEP } from './steps.js'
 
-/** Messages of one script call. */
-const STEP = 500
 const STATES: readonly PeekState[] = ['ready', 'held', 'inFlight', 'retrying', 'dead']
 const stateOfGroup = (state: unknown): string =>
   state === 'scheduled' || state === 'unclaimed'
@@ -143,7 +141,7 @@ class TopicGroup implements GroupAdmin {
     return this.#inSteps(async () => {
       if (left <= 0) return { count: 0, more: false }
       const limit = Math.min(STEP, left)
-      const reply = await runner.runRepeatable(purge, this.#topic, this.#reporting(limit, { what }))
+      const reply = await runner.runRepeatable(purge, this.#topic, reporting(limit, { what, group: this.#group }))
       left -= reply.count
       return reply
     })
@@ -152,19 +150,7 @@ class TopicGroup implements GroupAdmin {
   async remove(): Promise<void> {
     await this.#existing()
     const { runner } = this.#dependencies
-    await this.#inSteps(() => runner.runRepeatable(removeGroup, this.#topic, this.#reporting(STEP, {})))
-  }
-
-  /** A request under which reports are published: by a producer of its own for each try, since its numbers start anew. */
-  #reporting<More extends object>(limit: number, more: More) {
-    return {
-      ...more,
-      group: this.#group,
-      limit,
-      get producer() {
-        return randomId()
-      },
-    }
+    await this.#inSteps(() => runner.runRepeatable(removeGroup, this.#topic, reporting(STEP, { group: this.#group })))
   }
 
   async #inSteps(step: () => Promise<{ count: number; more: boolean }>): Promise<number> {

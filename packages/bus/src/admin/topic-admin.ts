@@ -1,13 +1,22 @@
 /** Looking after one topic. What concerns one of its groups is in group-admin.ts. */
-import type { GroupAdmin, TopicAdmin, TopicPeekOptions, TopicPeekState } from '../api/index.js'
+import type {
+  DeleteOptions,
+  GroupAdmin,
+  TopicAdmin,
+  TopicPeekOptions,
+  TopicPeekState,
+  TopicPurgeOptions,
+} from '../api/index.js'
 import type { AdminDependencies } from '../seams.js'
 import { checkGroup } from '../validate/names.js'
-import { invalidOption } from '../validate/options.js'
+import { checkNames, checkOptionsObject, invalidOption } from '../validate/options.js'
 import { createGroupAdmin } from './group-admin.js'
 import { checkPage } from './pages.js'
 import { peekPage } from './peek.js'
 import { readStats } from './stats.js'
+import { deleteWholeTopic, purgeOfTopic } from './topic-removal.js'
 
+const PURGED = "'scheduled' or 'unclaimed'; what a group has is purged by bus.topic(name).group(name).purge"
 const STATES = "'scheduled' or 'unclaimed'; what a group has is listed by bus.topic(name).group(name).peek"
 
 /** `topic` is checked already. */
@@ -25,5 +34,19 @@ export const createTopicAdmin = (dependencies: AdminDependencies, topic: string)
     if (state !== 'scheduled' && state !== 'unclaimed') throw invalidOption('state', state, STATES)
     // The state asked for is the state of all that is on the page.
     return peekPage(dependencies, topic, undefined, state, page) as Promise<never>
+  },
+  async purge(options: TopicPurgeOptions) {
+    checkOptionsObject('purge', options)
+    checkNames('purge', options ?? {}, ['state'])
+    const { state } = options ?? {}
+    if (state !== 'scheduled' && state !== 'unclaimed') throw invalidOption('state', state, PURGED)
+    return purgeOfTopic(dependencies, topic, state)
+  },
+  async delete(options: DeleteOptions = {}) {
+    checkOptionsObject('delete', options)
+    checkNames('delete', options, ['force'])
+    const { force = false } = options
+    if (typeof force !== 'boolean') throw invalidOption('force', force, 'true or false')
+    return deleteWholeTopic(dependencies, topic, force)
   },
 })

@@ -54,6 +54,18 @@ export interface PurgeOptions {
   state?: 'waiting' | 'dead'
 }
 
+/** What `purge` removes of what no group has yet. */
+export interface TopicPurgeOptions {
+  /** `scheduled`: published with a delay and not yet due; `unclaimed`: published before there was any group. */
+  state: TopicPeekState
+}
+
+/** What `delete` puts up with. */
+export interface DeleteOptions {
+  /** Delete it though it has consumers, messages or an outbox under way. Default: false. */
+  force?: boolean
+}
+
 /** One consumer group of a topic with bodies of type `Body`. */
 export interface GroupAdmin<Body = unknown> {
   /** Stops handing out messages, everywhere, until `resume`. What runs goes on. */
@@ -152,4 +164,23 @@ export interface TopicAdmin<Body = unknown> {
    * for (const { id, dueAt } of items) console.log(id, dueAt)
    */
   peek<State extends TopicPeekState>(options: TopicPeekOptions<State>): Promise<Page<TopicPeeked<Body, State>>>
+  /**
+   * Ends messages that no group has yet, without running them: those that are there when it is called. Resolves with how many. Rejects with `INVALID_OPTIONS`.
+   *
+   * @example
+   * await bus.topic('orders.paid').purge({ state: 'scheduled' })
+   */
+  purge(options: TopicPurgeOptions): Promise<number>
+  /**
+   * Deletes the topic with its groups, its settings and all that it has. Dead letters go with it. Whoever waits for one of its messages is told that it was
+   * removed, and what its handlers published to other topics is passed on first. It may be called again, and goes on where it stopped.
+   *
+   * A topic that is published to or consumed from afterwards begins anew; so it does by itself where a consumer lives that it was deleted under.
+   * Rejects with `TOPIC_IN_USE` while consumers live, messages are not handled (ready, held, in flight, retrying, scheduled, unclaimed) or its outbox is
+   * under way, unless `force` is set; with `INVALID_OPTIONS`.
+   *
+   * @example
+   * await bus.topic('orders.imported').delete()
+   */
+  delete(options?: DeleteOptions): Promise<void>
 }

@@ -100,14 +100,17 @@ export class ConsumerSession {
     return this.#group
   }
 
-  /** Registers the session. Rejects with a BuswayError; may be called again then. */
-  async open(): Promise<void> {
+  /**
+   * Registers the session. Resolves with whether: a topic that was deleted has to be declared first. Rejects with a BuswayError; may be called again then.
+   */
+  async open(): Promise<boolean> {
     const { runner, topic, id, settings, info, owner, reopened } = this.#parts
     const { group, leaseMs, concurrency, maxCrashes, deadMax, deadKeepMs, groupConcurrency: limit } = settings
     const own = { group, session: id, leaseMs, concurrency, maxCrashes, info, deadMax, deadKeepMs }
     const request = limit === undefined ? own : { ...own, limit, reopened }
     const reply = await runner.runRepeatable(open, topic, request, OPEN_TRY_MS)
-    if (this.#state === 'over') return
+    if (reply.deleted) return false
+    if (this.#state === 'over') return true
     this.#group = reply.group
     this.#state = 'open'
     this.#timers.renewing(settings.leaseMs, () => {
@@ -118,6 +121,7 @@ export class ConsumerSession {
     if (reply.outbox) owner.outbox()
     owner.limited(reply.limited)
     this.pump()
+    return true
   }
 
   /** There may be work for this session. */

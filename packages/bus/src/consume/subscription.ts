@@ -254,13 +254,17 @@ class ConsumerSubscription implements OwnedSubscription {
   }
 
   async #open(session: ConsumerSession, { log }: RunSubject): Promise<boolean> {
+    const { publisher } = this.#dependencies
     const patience = new Patience()
     while (!this.#isLeaving) {
       try {
-        await this.#dependencies.publisher.ensureTopic(this.topic).catch(unlessFull)
-        await session.open()
-        this.#settleReady.resolve()
-        return true
+        await publisher.ensureTopic(this.topic).catch(unlessFull)
+        if (await session.open()) {
+          this.#settleReady.resolve()
+          return true
+        }
+        publisher.forgetTopic(this.topic)
+        await patience.pause(this.#leaving.signal)
       } catch (error) {
         await this.#troubled(error, log, patience)
       }

@@ -13,6 +13,8 @@ export const codes = {
   UNKNOWN_GROUP: 'Correct the name, or start a consumer of it first; the message names the nearest group.',
   /** The message is not there, and how it ended was not kept. */
   UNKNOWN_MESSAGE: 'Correct the id, or publish with `keepResult` what you ask for after its end.',
+  /** `delete` of a topic that has live consumers, messages that wait, or an outbox under way; `details` counts them. Nothing was deleted. */
+  TOPIC_IN_USE: 'Close its consumers and let its messages be handled, or purge them; or delete it by force.',
   /** An option is unknown, has the wrong type, or is out of its range. Nothing was written. */
   INVALID_OPTIONS: 'The message names the option and what it takes; correct it.',
   /** The body cannot be encoded, or does not fit the topic's schema. Nothing was written. */

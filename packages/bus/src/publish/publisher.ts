@@ -46,6 +46,8 @@ interface Outlet {
 }
 
 const BATCH_ENTRIES = 1_000
+/** Redis remembers for a day that a topic was deleted; what was done longer ago is not relied on. */
+const ENSURED_MS = 3_600_000
 const BATCH_TOTAL_BYTES = 1024 * 1024
 
 const first = (receipts: Receipt[]): Receipt => receipts[0] as Receipt
@@ -53,7 +55,7 @@ const first = (receipts: Receipt[]): Receipt => receipts[0] as Receipt
 export class BusPublisher implements Publisher {
   readonly #settings: PublisherSettings
   readonly #outlets = new Map<string, Outlet>()
-  readonly #ensured = new Map<string, Promise<void>>()
+  readonly #ensured = new Map<string, { readonly ensured: Promise<void>; readonly atMs: number }>()
 
   constructor(settings: PublisherSettings) {
     this.#settings = settings
@@ -197,17 +199,25 @@ export class BusPublisher implements Publisher {
   }
 
   ensureTopic(topic: string): Promise<void> {
-    let ensured = this.#ensured.get(topic)
-    if (ensured === undefined) {
-      const { runner } = this.#settings
-      const groups = this.#settings.catalog.definition(topic)?.groups ?? []
-      ensured = Promise.all([this.#register(topic), runner.runRepeatable(declare, topic, { groups })]).then(
-        () => undefined,
-      )
-      this.#ensured.set(topic, ensured)
-      ensured.catch(() => this.#ensured.delete(topic))
-    }
+    const known = this.#ensured.get(topic)
+    if (known !== undefined && performance.now() - known.atMs < ENSURED_MS) return known.ensured
+    const { runner } = this.#settings
+    const groups = this.#settings.catalog.definition(topic)?.groups ?? []
+    const ensured = Promise.all([this.#register(topic), runner.runRepeatable(declare, topic, { groups })]).then(
+      () => undefined,
+    )
+    this.#ensured.set(topic, { ensured, atMs: performance.now() })
+    ensured.catch(() => this.#ensured.delete(topic))
     return ensured
+  }
+
+  forgetTopic(topic: string): void {
+    this.#ensured.delete(topic)
+  }
+
+  async unregisterTopic(topic: string): Promise<void> {
+    this.forgetTopic(topic)
+    await this.#settings.runner.command('SREM', [this.#settings.topicsKey, topic])
   }
 
   /** Waits for what is under way, tells the rest that it is given up. */

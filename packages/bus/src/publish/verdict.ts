@@ -3,6 +3,7 @@
  *
  * - refused by Redis, in every try: it has not happened, and neither has any that follows
  * - `gap`: it has not happened, since one before it has not; unless the server has forgotten what it confirmed: then it was rolled back
+ * - `deleted`: the topic was, before it, and its session is forgotten: neither it nor any that follows has happened or ever will under its number
  * - never answered: it may have happened; only the same number in the same session can tell, whatever else a later try is answered
  */
 import type { RedisFailure } from '../seams.js'
@@ -27,9 +28,10 @@ export interface Verdict {
 const lasting = new Set(['OOM', 'NOAUTH', 'WRONGPASS', 'NOPERM', 'CROSSSLOT', 'MOVED', 'ASK'])
 
 export function judge(requests: readonly PublishRequest[], confirmed: number): Verdict {
-  const rolledBack = requests.some(
-    ({ reply }) => reply?.status === 'unknown' || (reply?.status === 'gap' && reply.last < confirmed),
-  )
+  const deleted = requests.some(({ reply }) => reply?.status === 'deleted')
+  const rolledBack =
+    !deleted &&
+    requests.some(({ reply }) => reply?.status === 'unknown' || (reply?.status === 'gap' && reply.last < confirmed))
   const again: PublishRequest[] = []
   const hopeless: PublishRequest[] = []
   let proofLost = false
@@ -46,8 +48,8 @@ export function judge(requests: readonly PublishRequest[], confirmed: number): V
     } else again.push(request)
   }
   const uncertain = again.some((request) => request.mayHaveHappened)
-  const newSession = rolledBack || proofLost || (dropped && uncertain)
-  if (newSession && !rolledBack && uncertain) {
+  const newSession = deleted || rolledBack || proofLost || (dropped && uncertain)
+  if (newSession && !deleted && !rolledBack && uncertain) {
     // Under new numbers they could happen twice.
     hopeless.push(...again.filter((request) => request.mayHaveHappened))
     return {

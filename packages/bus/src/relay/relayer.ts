@@ -28,7 +28,7 @@ const REFUSED_MS = 100
 
 export interface RelayerParts {
   readonly runner: ScriptRunner
-  readonly publisher: Pick<Publisher, 'ensureTopic'>
+  readonly publisher: Pick<Publisher, 'ensureTopic' | 'forgetTopic'>
   readonly log: Logger
 }
 
@@ -51,9 +51,15 @@ class OutboxRelayer implements Relayer {
 
   kick(topic: string): void {
     if (this.#isClosed) return
+    void this.relayed(topic)
+  }
+
+  relayed(topic: string): Promise<void> {
+    if (this.#isClosed) return Promise.resolve()
     const running = this.#running.get(topic)
-    if (running === undefined) void this.#run(topic)
-    else running.again = true
+    if (running === undefined) return this.#run(topic)
+    running.again = true
+    return running.over
   }
 
   async close(timeoutMs: number): Promise<void> {
@@ -67,9 +73,14 @@ class OutboxRelayer implements Relayer {
     clearTimeout(timer)
   }
 
-  async #run(topic: string): Promise<void> {
-    const state: Running = { again: false, lostUntilMs: undefined }
+  #run(topic: string): Promise<void> {
+    const state: Running = { again: false, lostUntilMs: undefined, over: Promise.resolve() }
     this.#running.set(topic, state)
+    state.over = this.#relayAll(topic, state)
+    return state.over
+  }
+
+  async #relayAll(topic: string, state: Running): Promise<void> {
     try {
       do {
         state.again = false
@@ -88,23 +99,23 @@ class OutboxRelayer implements Relayer {
     const { entries, more } = await this.#parts.runner.runRepeatable(outboxRead, topic, { limit: STEP }, TRY_MS)
     const connection = this.#lost
     let failed = false
-    let lost = false
+    let again = false
     for (const [destination, ofDestination] of byDestination(entries)) {
       try {
         await this.#relay(topic, destination, ofDestination, connection)
       } catch (error) {
-        const isLost = error instanceof ConnectionLost && this.#hasPatience(state)
-        if (isLost) lost = true
+        const passes = error instanceof Passing && this.#hasPatience(state)
+        if (passes) again = true
         else failed = true
-        if (!isLost) this.#failed(topic, destination, ofDestination, error)
+        if (!passes) this.#failed(topic, destination, ofDestination, error)
       }
     }
-    if (lost) return true
+    if (again) return true
     state.lostUntilMs = undefined
     return more && !failed && entries.length > 0
   }
 
-  /** Whether to go on though connections go. */
+  /** Whether to go on though connections go, or the destination is deleted. */
   #hasPatience(state: Running): boolean {
     state.lostUntilMs ??= performance.now() + TRY_MS
     return performance.now() < state.lostUntilMs
@@ -122,7 +133,11 @@ class OutboxRelayer implements Relayer {
     await publisher.ensureTopic(destination)
     for (const some of inCalls(entries)) {
       const request = { entries: some.map(({ entry }) => entry) }
-      const { guardErrors, outbox } = await this.#send(connection, relay, destination, request)
+      const { guardErrors, outbox, deleted } = await this.#send(connection, relay, destination, request)
+      if (deleted) {
+        publisher.forgetTopic(destination)
+        throw new Passing(`${destination} was deleted; it has to be declared first`)
+      }
       for (const { guard, error } of guardErrors) {
         log.error({ topic: destination, guard, error }, 'A guard failed in Redis; what it was to write is missing')
       }
@@ -161,9 +176,12 @@ interface Running {
   again: boolean
   /** Connections go, one after the other: when that is no longer put up with. */
   lostUntilMs: number | undefined
+  over: Promise<void>
 }
 
-class ConnectionLost extends Error {}
+/** What the next round may stand better. */
+class Passing extends Error {}
+class ConnectionLost extends Passing {}
 
 function byDestination(entries: readonly OutboxEntry[]): Map<string, OutboxEntry[]> {
   const grouped = new Map<string, OutboxEntry[]>()
