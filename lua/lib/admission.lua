@@ -18,23 +18,31 @@ function lib.orderingKey(batch)
   return batch.key or nil
 end
 
--- Takes a delayed message out again. One that is not delayed any more is on its way, and stays.
+-- Ends a message wherever it waits, in each group. One that is on its way stays, and so does one that is not found among the leases in one look.
 function lib.takeBack(id)
-  local text, found
-  for _, name in ipairs(lib.namesOf(id)) do
-    text, found = call('HGET', P .. 'deferred', name), name
-    if text then break end
+  lib.writeFinished() -- what the group of a settle finished
+  local message = lib.findMessage(id)
+  if not message then return end
+  --@include lib/session
+  --@include lib/seek
+  --@include lib/visit
+  --@include lib/withdraw
+  --@include lib/pass-keys
+  local scheduled = lib.scheduledAs(message)
+  if scheduled then
+    lib.endOne(nil, lib.withdrawScheduled(message, scheduled), 'replaced')
+  elseif lib.isUnclaimed(message) then
+    lib.endOne(lib.nobody(), lib.withdrawUnclaimed(message), 'replaced')
+  else
+    lib.visit(message, '', lib.newBudget(), false, function(group, place)
+      if place.at == 'waiting' or place.at == 'retrying' then
+        lib.endOne(group, lib.withdraw(group, message, place), 'replaced')
+        if group.leaving and group ~= endingGroup then lib.passKeys(group) end
+        return true
+      end
+    end)
   end
-  if not text or call('ZREM', P .. 'scheduled', text) == 0 then return end
-  call('HDEL', P .. 'deferred', found)
-  lib.count(P .. 'meta', 'scheduled', -1)
-  local range, group = lib.parseRange(lib.memberRange(text)), endingGroup
-  lib.writeFinished() -- what the group of a settle finished, before what no group had yet
-  endingGroup = nil
-  lib.learn({ range })
-  lib.finish(range, range.from, 1, 'replaced')
-  lib.writeFinished()
-  endingGroup = group
+  acceptedIds[message.name] = nil
 end
 
 function lib.checkMessage(m, message, unit)

@@ -13,6 +13,10 @@ function lib.exists(batch)
   return batch.own and (acceptedIds[batch.id] or call('HEXISTS', P .. 'pending', batch.id) == 1)
 end
 
+function lib.areMarks()
+  return lib.noted('marks') + lib.counting(P .. 'groups', '::marks') > 0
+end
+
 function lib.newPlan()
   return {
     values = {}, lone = {}, follows = {}, batches = {}, has = {},
@@ -24,11 +28,13 @@ end
 function lib.planBatch(plan, batch)
   if plan.has[batch.id] then return end
   plan.has[batch.id] = true
-  batch.ready, batch.later = 0, 0
+  batch.ready, batch.later, batch.parts = 0, 0, {}
   plan.batches[#plan.batches + 1] = batch
   local props = lib.moreThanSource(batch.value)
   local found = props and lib.properties(props)
-  if found then batch.traits = lib.traitsOf(found) end
+  -- The messages of an id that was there before may still be met.
+  local place = batch.own and lib.areMarks() and lib.nextSequence(1)
+  if found or place then batch.traits = lib.traitsOf(found or {}, place) end
   if batch.total > 1 then
     plan.values[#plan.values + 1], plan.values[#plan.values + 2] = P .. 'b:' .. batch.id, batch.value
     return
@@ -71,6 +77,7 @@ function lib.planRange(plan, batch, from, n, due)
   lib.planBatch(plan, batch)
   if due and due > now then return lib.planDue(plan, batch, from, n, due) end
   batch.ready = batch.ready + n
+  if n < batch.total then batch.parts[#batch.parts + 1] = { from = from, count = n, total = batch.total, batch = batch.id } end
   if batch.front then
     table.insert(plan.front, 1, lib.rangeText(batch.id, batch.total, from, n, batch.traits)) -- the last to be published is the first to be taken
     plan.frontCount = plan.frontCount + n
@@ -114,12 +121,16 @@ function lib.enqueue(plan)
   -- What no group has yet will be its heir's.
   local generation = lib.noted('generation') + (#groups == 0 and 1 or 0)
   for _, batch in ipairs(plan.batches) do
-    local pairs_ = batch.ready * fan + batch.later
+    local value = lib.pendingValue(batch.ready * fan + batch.later, batch.ready > 0 and not batch.isGiven and generation or 0)
     if batch.written then -- by an earlier plan of this script
-      call('HINCRBY', P .. 'pending', batch.id, pairs_)
+      call('HINCRBY', P .. 'pending', batch.id, value)
     else
-      pending[#pending + 1], pending[#pending + 2] = batch.id, lib.pendingValue(pairs_, generation)
-      batch.written = true
+      pending[#pending + 1], pending[#pending + 2] = batch.id, value
+    end
+    batch.written, batch.isGiven = true, batch.isGiven or batch.ready > 0
+    if batch.ready < batch.total and #batch.parts > 0 then
+      --@include lib/give-part
+      for _, part in ipairs(batch.parts) do lib.givePart(part, groups) end
     end
   end
   lib.callWith('HSET', P .. 'pending', pending)

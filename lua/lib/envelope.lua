@@ -42,12 +42,12 @@ function lib.u64(text, at)
   return lib.u32(text, at) + lib.u32(text, at + 4) * 4294967296
 end
 
--- What decides where messages wait, as ranges carry it: '' for nothing.
-function lib.traitsOf(found)
+-- What decides where messages wait, as ranges carry it: '' for nothing. `place`: see lib/marks.
+function lib.traitsOf(found, place)
   local priority = tonumber(found[PRIORITY] and string.match(found[PRIORITY][1], '^-?%d+$') or 0)
   local key = found[KEY] and found[KEY][1] or ''
-  if priority == 0 and key == '' then return '' end
-  return '!' .. string.format('%.0f', priority) .. ',' .. #key .. ',' .. key
+  if priority == 0 and key == '' and not place then return '' end
+  return '!' .. string.format('%.0f', priority) .. (place and string.format('@%.0f', place) or '') .. ',' .. #key .. ',' .. key
 end
 
 -- The properties, or nil if there is nothing but the source: the usual case costs two reads of two bytes.

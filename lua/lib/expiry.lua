@@ -20,7 +20,7 @@ function lib.buryExpired(group, state, taken)
     if at and #item.value >= at - 1 + 8 * range.count then
       for i = 0, range.count - 1 do
         local expiresAt = lib.u64(item.value, at + 8 * i)
-        if expiresAt > 0 and expiresAt <= now then
+        if expiresAt > 0 and expiresAt <= now and not (item.gone and item.gone[range.from + i]) then
           item.gone = item.gone or {}
           item.gone[range.from + i] = true
           local id = lib.rehome(range, range.from + i)

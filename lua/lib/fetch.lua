@@ -29,10 +29,9 @@ end
 -- the last range if need be. `read(first, last)` answers ranges' texts from where they wait. Answers how many left it whole or in part, and what of
 -- the last remains there.
 function lib.fill(basket, read)
-  local taken, before, remainder = basket.taken, #basket.taken, nil
+  local taken, n, remainder = basket.taken, 0, nil
   while not basket.full and basket.messages < basket.want and #taken < MOST_RANGES do
-    local at = #taken - before
-    local texts = read(at, math.min(at + PAGE, MOST_RANGES - before) - 1)
+    local texts = read(n, n + math.min(PAGE, MOST_RANGES - #taken) - 1)
     local ranges, room = {}, basket.want - basket.messages
     for i, text in ipairs(texts) do
       if room <= 0 then break end
@@ -44,27 +43,32 @@ function lib.fill(basket, read)
       if range.count > most then
         local rest = lib.rangeText(range.batch, range.total, range.from + most, range.count - most, range.lead)
         if alone then range.rest = rest else remainder = rest end
-        range.count = most
+        range.count, range.uncut = most, range.count
         range.text = lib.rangeText(range.batch, range.total, range.from, most, range.lead)
       end
       room = room - range.count
+    end
+    if basket.heeding then
+      --@include lib/heed
+      ranges = lib.partsOf(basket.heeding, ranges)
     end
     local values = lib.valuesOf(ranges)
     for i, range in ipairs(ranges) do
       basket.size = basket.size + (values[i] and #values[i] or 0)
       if basket.size > basket.wantBytes and #taken > 0 then
-        remainder = nil -- it belonged to a later range
+        remainder = range.cutOff -- what it was belonged to a later range
         basket.full = true
         break
       end
-      taken[#taken + 1] = { range = range, text = range.text, value = values[i] }
+      taken[#taken + 1] = { range = range, text = range.text, value = values[i], gone = range.gone }
+      if not range.cutOff then n = n + 1 end
       basket.messages = basket.messages + range.count
       if range.key then basket.keyed = true end
       if range.rest then basket.rests[#basket.rests + 1] = range.rest end
     end
     if #texts < PAGE then break end
   end
-  return #taken - before, remainder
+  return n, remainder
 end
 
 -- `isLine`: of a key whose turn the taker has, so that what is left may stay.
@@ -84,6 +88,7 @@ end
 -- `limited`: no more than one message of a key, for those behind it would hold places that they cannot use.
 function lib.takeReady(group, want, wantBytes, prioritized, limited)
   local basket = { want = math.min(want, MOST_MESSAGES), wantBytes = wantBytes, taken = {}, messages = 0, size = 0, full = false, rests = limited and {} }
+  if group.isMarked then basket.heeding = group end
   if prioritized > 0 then
     --@include lib/take-prioritized
     lib.takePrioritized(group, basket, '-inf', '(0')
@@ -98,6 +103,10 @@ function lib.takeReady(group, want, wantBytes, prioritized, limited)
   elseif basket.keyed then
     --@include lib/chain
     lib.takeChains(group, basket)
+  end
+  if basket.heeding then
+    --@include lib/heed
+    lib.heedTaken(group, basket.taken)
   end
   lib.count(group.state, 'ready', -basket.messages)
   return basket.taken, basket.messages

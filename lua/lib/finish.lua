@@ -8,7 +8,7 @@
 
 local ending = {} -- batch -> what this script knows of it
 local endingOrder = {}
-local endingGroup -- the group that finishes; nil where no group had the message yet
+local endingGroup -- the group that finishes; nil of what is put off and was given to none
 
 -- Learns of batches, with what this group finished of them before. Lone messages have no such record: their range is the record.
 function lib.learn(ranges)
@@ -109,7 +109,7 @@ function lib.writeFinished()
   for i, batch in ipairs(endingOrder) do
     local entry = ending[batch]
     local left, generation = lib.pairsOf(pending[i])
-    entry.left, entry.generation = left - entry.n, generation
+    entry.left = left - entry.n
     if entry.left > 0 then
       alive[#alive + 1], alive[#alive + 2] = batch, lib.pendingValue(entry.left, generation)
       marks[#marks + 1], marks[#marks + 2] = batch, lib.marksOf(entry)
@@ -120,12 +120,7 @@ function lib.writeFinished()
     if entry.total == 1 then lone[#lone + 1] = entry end
   end
   lib.callWith('HSET', P .. 'pending', alive)
-  if endingGroup and not endingGroup.isNameless then
-    lib.callWith('HSET', endingGroup.G .. 'done', marks)
-  elseif #marks > 0 then
-    --@include lib/done-for-all
-    lib.writeDoneForAll(alive)
-  end
+  if endingGroup then lib.callWith('HSET', endingGroup.G .. 'done', marks) end
   lib.callWith('HDEL', P .. 'pending', goneBatches)
   lib.callWith('HDEL', P .. 'batches', goneLone)
   lib.callAll('DEL', goneValues)

@@ -1,6 +1,7 @@
 -- A page of messages as the administration shows them. Each kind of place where messages wait fills it, range by range, until a message does not fit
 -- any more: it has as many messages or bytes as it may, or has looked at as many ranges. So a page that is full has a successor.
 -- A range to be shown may have `next` (what precedes that message was shown before), `at` and `who`, which go with its messages.
+-- Of what waits in lists it shows what marks leave: `heeding` is the store whose marks count, while such a list is looked at.
 -- Needs: call, range, groups, finish.
 
 --@include lib/fetch
@@ -18,7 +19,7 @@ function lib.partFor(range, room)
   local first, stop = math.max(range.from, range.next or 0), range.from + range.count
   local part, index = { batch = range.batch, total = range.total, from = first, shown = 0, done = {} }, first
   while index < stop do
-    if lib.unfinished(range, index, 1) == 0 then
+    if range.gone and range.gone[index] or lib.unfinished(range, index, 1) == 0 then
       part.done[#part.done + 1] = index - first
     elseif part.shown == room then
       part.count = index - first
@@ -52,6 +53,27 @@ function lib.showPart(page, range, part, value, failure)
   page.room = page.room - part.shown
 end
 
+-- The parts of ranges that are something, each with the position of its range among them (`of`), and where it begins there (`begins`).
+function lib.asMarked(store, ranges)
+  --@include lib/heed
+  lib.readMarks(store, ranges)
+  local divided = {}
+  for i, range in ipairs(ranges) do
+    local parts, begins = { range }, range.from
+    if range.isMarked then
+      parts = {}
+      lib.divide(store, range, parts)
+    end
+    for _, part in ipairs(parts) do
+      part.of, part.begins, part.at, part.who = i, begins, range.at, range.who
+      part.next = range.next and range.next - begins + part.from
+      begins = begins + part.count
+      divided[#divided + 1] = part
+    end
+  end
+  return divided
+end
+
 -- Shows messages of these ranges, in order. Answers how many of them it is done with; where it is full, also the next one's first message not shown.
 function lib.fillPage(page, ranges)
   if page.looks <= 0 then
@@ -59,6 +81,17 @@ function lib.fillPage(page, ranges)
     return 0, ranges[1].next or ranges[1].from
   end
   page.looks = page.looks - #ranges
+  if page.heeding and page.heeding.marks > 0 then
+    local divided, all = lib.asMarked(page.heeding, ranges), #ranges
+    local n, stopAt = lib.fillParts(page, divided)
+    if not page.full then return all end
+    local next_ = divided[n + 1]
+    return next_.of - 1, stopAt - next_.from + next_.begins
+  end
+  return lib.fillParts(page, ranges)
+end
+
+function lib.fillParts(page, ranges)
   lib.learn(ranges)
   local parts, shown, room, stopAt = {}, {}, page.room, nil
   for i, range in ipairs(ranges) do

@@ -1,5 +1,5 @@
 -- `pending`: batch -> (message, group) pairs still to finish, and above 32 bits the generation of the last group that was given the batch: a group that
--- came later has nothing of it, and no other key would say so. 0 is the generation of what single groups made for themselves.
+-- came later has nothing of it, and no other key would say so. 0: none was given any of it yet.
 
 local ABOVE = 4294967296
 

@@ -49,11 +49,10 @@ function lib.giveToGroups(ranges, groups)
     local known = value[range.batch]
     known[1] = known[1] + (#groups - 1) * range.count
     if range.total > 1 then
-      --@include lib/late-groups
-      lib.giveToLateGroups(range, known[2], groups)
-    else
-      known[2] = generation
+      --@include lib/give-part
+      lib.givePart(range, groups)
     end
+    if range.total == 1 or known[2] == 0 then known[2] = generation end
   end
   for _, batch in ipairs(batches) do
     written[#written + 1], written[#written + 2] = batch, lib.pendingValue(value[batch][1], value[batch][2])

@@ -1,9 +1,22 @@
--- Finishing what a group has not in flight, in bounded pieces. Each function takes up to `limit` messages and answers how many it took.
--- Needs: call, counts, range, finish, batch-time.
+-- Finishing what a group has not in flight, in bounded pieces. Each function takes up to `limit` messages and answers how many it took and how many of these
+-- ended: some may have before (lib/marks). Needs: call, counts, range, finish, batch-time.
 
 local MOST_READ = 100
 
 function lib.finishAll(group, ranges, outcome)
+  if not group.marks then
+    local state = lib.readFields(group.state, 'marks', 'watching')
+    group.marks, group.watching = tonumber(state.marks or 0), tonumber(state.watching or 0)
+  end
+  if group.marks > 0 then
+    --@include lib/heed
+    ranges = lib.heedAll(group, ranges)
+  end
+  return lib.finishRanges(ranges, outcome)
+end
+
+-- Of what is not in lists.
+function lib.finishRanges(ranges, outcome)
   lib.learn(ranges)
   local messages = 0
   for _, range in ipairs(ranges) do messages = messages + lib.finish(range, range.from, range.count, outcome) end
@@ -30,8 +43,7 @@ function lib.purgeList(group, list, limit, outcome, untilMs)
   if remainder then call('LSET', list, taken, remainder) end
   if taken > 0 then call('LTRIM', list, taken, -1) end
   lib.count(group.state, 'ready', -messages)
-  lib.finishAll(group, ranges, outcome)
-  return messages
+  return messages, lib.finishAll(group, ranges, outcome)
 end
 
 function lib.purgePrioritized(group, limit, outcome, untilMs)
@@ -47,8 +59,7 @@ function lib.purgePrioritized(group, limit, outcome, untilMs)
   lib.callWith('ZREM', group.G .. 'priority', members)
   lib.count(group.state, 'ready', -messages)
   lib.count(group.state, 'prioritized', -messages)
-  lib.finishAll(group, ranges, outcome)
-  return messages
+  return messages, lib.finishAll(group, ranges, outcome)
 end
 
 local MOST_LINES = 20
@@ -61,7 +72,7 @@ function lib.purgeLines(group, limit, outcome, untilMs)
       local range = lib.parseRange(text)
       local time = untilMs and lib.batchTime(range)
       if time and time > untilMs then break end
-      range.key = nil -- it was not out, so its end passes nothing on
+      range.key, range.inLine = nil, true -- it was not out, so its end passes nothing on
       ranges[#ranges + 1] = range
       messages = messages + range.count
     end
@@ -69,18 +80,19 @@ function lib.purgeLines(group, limit, outcome, untilMs)
       call('LTRIM', line, #ranges, -1)
       if call('EXISTS', line) == 0 then call('SREM', group.G .. 'lines', key) end
       lib.count(group.state, 'held', -messages)
-      lib.finishAll(group, ranges, outcome)
-      return messages
+      return messages, lib.finishAll(group, ranges, outcome)
     end
   end
-  return 0
+  return 0, 0
 end
 
 function lib.purgeRetries(group, limit, outcome, untilMs)
   local members, ranges = {}, {}
   for _, text in ipairs(call('ZRANGE', group.G .. 'retry', 0, math.min(limit, MOST_READ) - 1)) do
-    local range = lib.parseRange(lib.memberRange(text))
+    local own, _, joins = lib.memberRange(text)
+    local range = lib.parseRange(own)
     local time = untilMs and lib.batchTime(range)
+    if joins then range.key = nil end
     if not time or time <= untilMs then members[#members + 1], ranges[#ranges + 1] = text, range end
   end
   local batches = {}
@@ -88,21 +100,19 @@ function lib.purgeRetries(group, limit, outcome, untilMs)
   lib.callWith('ZREM', group.G .. 'retry', members)
   lib.callWith('HDEL', group.G .. 'retrying', batches)
   lib.count(group.state, 'retrying', -#members)
-  lib.finishAll(group, ranges, outcome)
-  return #members
+  return #members, lib.finishRanges(ranges, outcome)
 end
 
 -- Of what was put off before any group had it: see detach.
 function lib.purgeScheduled(group, limit, outcome)
   local members, ranges = call('ZRANGE', group.G .. 'scheduled', 0, math.min(limit, MOST_READ) - 1), {}
   for i, text in ipairs(members) do
-    ranges[i] = lib.parseRange(lib.memberRange(text))
+    ranges[i] = lib.parseRange((lib.memberRange(text)))
     ranges[i].key = nil -- it was not out, so its end passes nothing on
   end
   lib.callWith('ZREM', group.G .. 'scheduled', members)
   lib.count(group.state, 'scheduled', -#members)
-  lib.finishAll(group, ranges, outcome)
-  return #members
+  return #members, lib.finishRanges(ranges, outcome)
 end
 
 -- Nobody is told of dead letters: their end was reported when they died.
@@ -113,6 +123,5 @@ function lib.purgeDead(group, limit, untilMs)
   lib.callWith('ZREM', group.G .. 'dead', ids)
   lib.callWith('HDEL', group.G .. 'dead:traits', ids)
   lib.count(group.state, 'dead', -#ids)
-  lib.finishAll(group, ranges)
-  return #ids
+  return #ids, lib.finishRanges(ranges)
 end

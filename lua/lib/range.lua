@@ -1,6 +1,7 @@
 -- Ranges: `<from>,<count>,<total>,<batch>`, messages of one batch. In sorted sets 14 digits precede them: the topic's sequence, so that
 -- members of equal score keep the order in which they were added. A `~` before it says that its messages may have been run before: a session
--- that held them is gone, or they were dead. Then, only of messages that have any, their traits: `!<priority>,<bytes of the key>,<key>`.
+-- that held them is gone, or they were dead. Then, only of messages that have any, their traits: `!<priority>,<bytes of the key>,<key>`, with a
+-- place (`!<priority>@<place>,...`) of those that marks must not take for others of their name.
 -- What precedes the numbers is the range's `lead`; it goes with every part of it. In a lease a `tail` follows: a line feed and the
 -- milliseconds when it was leased.
 
@@ -9,13 +10,13 @@ function lib.parseRange(text)
   if from then
     return { from = tonumber(from), count = tonumber(count_), total = tonumber(total), batch = batch, lead = lead, traits = '', tail = tail }
   end
-  local again, priority, length, at = string.match(text, '^(~?)!(-?%d+),(%d+),()')
+  local again, priority, place, length, at = string.match(text, '^(~?)!(-?%d+)@?(%d*),(%d+),()')
   local stop = at + length
   from, count_, total, batch, tail = string.match(text, '^(%d+),(%d+),(%d+),([^\n]*)(.*)$', stop)
   return {
     from = tonumber(from), count = tonumber(count_), total = tonumber(total), batch = batch, tail = tail,
     lead = string.sub(text, 1, stop - 1), traits = string.sub(text, #again + 1, stop - 1),
-    priority = tonumber(priority), key = stop > at and string.sub(text, at, stop - 1) or nil,
+    priority = tonumber(priority), place = tonumber(place), key = stop > at and string.sub(text, at, stop - 1) or nil,
   }
 end
 
@@ -60,8 +61,9 @@ function lib.member(sequence, range)
   return string.format('%014.0f', sequence) .. range
 end
 
--- The range of a member, and whether it is to go to the front (`^`, only in `scheduled`).
+-- The range of a member, and whether it is to go to the front (`^`, only in `scheduled`), or to join its line as one that was never out (`>`, only in `retry`).
 function lib.memberRange(text)
-  if string.byte(text, 15) == 94 then return string.sub(text, 16), true end
-  return string.sub(text, 15), false
+  local flag = string.byte(text, 15)
+  if flag == 94 or flag == 62 then return string.sub(text, 16), flag == 94, flag == 62 end
+  return string.sub(text, 15), false, false
 end

@@ -17,10 +17,10 @@ function lib.removalOf(text)
   return lib.groupOf(ref), outcome ~= '' and outcome or 'removed'
 end
 
--- Of the first session that was fenced off. Answers how many messages, and whether there was one.
+-- Of the first session that was fenced off. Answers how many messages were looked at and how many ended, and whether there was one.
 function lib.endLeases(group, room, outcome)
   local id = call('LINDEX', group.G .. 'expired', 0)
-  if not id then return 0, false end
+  if not id then return 0, 0, false end
   local session, freed, ranges, messages = lib.sessionOf(group, id), {}, {}, 0
   local flat = call('HGETALL', session.leases)
   for i = 1, #flat, 2 do
@@ -34,9 +34,9 @@ function lib.endLeases(group, room, outcome)
     call('ZREM', group.G .. 'roster', id)
     call('LPOP', group.G .. 'expired')
   end
-  local ended = lib.finishAll(group, ranges, outcome)
+  local ended = lib.finishRanges(ranges, outcome)
   lib.count(group.state, 'inFlight', -ended)
-  return ended, true
+  return messages, ended, true
 end
 
 local STEPS = {
@@ -54,17 +54,16 @@ local STEPS = {
 -- field are gone.
 function lib.goOnRemoving(field, text, limit)
   local group, outcome = lib.removalOf(text)
-  local ended, left = 0, false
+  local taken, ended, left = 0, 0, false
   endingGroup, lib.leavingGroups = group, lib.leavingGroups or { group }
-  group.isNameless = not lib.groupName(group) -- no group had what it has
   for _, step in ipairs(STEPS) do
     while true do
-      if ended >= limit then
+      if taken >= limit then
         left = true
         break
       end
-      local n, again = step(group, limit - ended, outcome)
-      ended = ended + n
+      local n, over, again = step(group, limit - taken, outcome)
+      taken, ended = taken + n, ended + over
       lib.passKeys(group)
       if n == 0 and not again then break end
     end
@@ -73,7 +72,7 @@ function lib.goOnRemoving(field, text, limit)
   lib.writeCounts()
   if left then return ended, true end
   local G = group.G
-  call('DEL', G .. 'ready', G .. 'priority', G .. 'keys', G .. 'lines', G .. 'dead:traits', G .. 'suspects', G .. 'retry', G .. 'retrying', G .. 'dead', G .. 'failures', G .. 'done', G .. 'expired', G .. 'scheduled', group.state)
+  call('DEL', G .. 'ready', G .. 'priority', G .. 'keys', G .. 'lines', G .. 'dead:traits', G .. 'suspects', G .. 'retry', G .. 'retrying', G .. 'dead', G .. 'failures', G .. 'done', G .. 'expired', G .. 'scheduled', G .. 'marks', G .. 'watched', group.state)
   call('HDEL', P .. 'removing', field)
   return ended, false
 end

@@ -53,9 +53,10 @@ function lib.settleOne(group, range, settle)
   if settle.outcome == 'retry' then
     lib.retryLater(group, id, settle, range.traits)
   else
-    local expired = settle.reason == 'expired' -- it did not run
-    lib.recordFailure(group, id, expired and 0 or 1, 0, settle.reason, settle.problem)
-    lib.bury(group, id, settle.problem, range, expired and 'expired')
+    -- It did not run, or not to its end.
+    local unattempted = (settle.reason == 'expired' or settle.reason == 'cancelled') and settle.reason
+    lib.recordFailure(group, id, unattempted and 0 or 1, 0, settle.reason, settle.problem)
+    lib.bury(group, id, settle.problem, range, unattempted)
   end
 end
 

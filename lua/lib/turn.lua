@@ -17,7 +17,14 @@ end
 
 function lib.stateOf(group)
   return lib.readFields(group.state, 'ready', 'retrying', 'paused', 'timer', 'timerAt', 'heard', 'graceUntil', 'drainer', 'deadMax', 'deadKeepMs', 'prioritized',
-    'limit', 'inFlight')
+    'limit', 'inFlight', 'marks', 'watching')
+end
+
+-- Whether what is taken must be looked up in marks and watches (lib/heed).
+function lib.lookForMarks(group, state)
+  group.marks = tonumber(state.marks or 0) + lib.counting(group.state, 'marks')
+  group.watching = tonumber(state.watching or 0)
+  group.isMarked = group.marks > 0 or group.watching > 0
 end
 
 function lib.renew(group, session, state)

@@ -29,8 +29,17 @@ function lib.resolveHeld(group, place, name, from, budget, watches)
   return place
 end
 
--- Calls `act(group, place)` for each group, place as `placeIn` says it, `held` resolved. cursor: '' or what the call before answered.
--- Answers '' when all have been visited. `watches`: what a call begins another is to end, so nobody may take it unnoticed.
+-- What one group ended may have been the last of a batch, and with that goes what the other groups knew of it. Answers whether there is none left.
+function lib.isOver(message)
+  for _, kept in ipairs({ 'lone', 'several' }) do
+    local batch = kept == 'lone' and message.lone or kept == 'several' and message.several and message.several.batch
+    if batch and call('HEXISTS', P .. 'pending', batch) == 0 then message[kept] = nil end
+  end
+  return not message.lone and not message.several
+end
+
+-- Calls `act(group, place)` for each group, place as `placeIn` says it, `held` resolved; it answers whether it ended the message there. cursor: '' or what the
+-- call before answered. Answers '' when all have been visited. `watches`: what a call begins another is to end, so nobody may take it unnoticed.
 function lib.visit(message, cursor, budget, watches, act)
   local generation, from = string.match(cursor, '^(%d+) (.*)$')
   generation = tonumber(generation or 0)
@@ -48,7 +57,7 @@ function lib.visit(message, cursor, budget, watches, act)
       elseif resumed and watches then
         lib.endWatch(group, message.name)
       end
-      act(group, place)
+      if act(group, place) and lib.isOver(message) then return '' end
     end
   end
   return ''

@@ -45,7 +45,7 @@ end
 -- Its failure is on record.
 function lib.watchers.died(group, id, problem)
   local attempts, reason = string.match(call('HGET', group.G .. 'failures', id) or '', '^(%d+) %d+ (%S+)')
-  local attempt = reason == 'expired' and '' or ',"attempt":' .. (attempts or 1)
+  local attempt = (reason == 'expired' or reason == 'cancelled') and '' or ',"attempt":' .. (attempts or 1)
   lib.watchers.noteLone('dead', group, id, attempt .. ',"reason":' .. cjson.encode(reason or '-') .. lib.endFields({ error = problem }))
 end
 

@@ -9,7 +9,7 @@
 --       and its guard calls, their arguments
 -- Returns 1 (resync: another number or epoch was expected), 2 (lost: the session is not alive), or
 --       { now, due in ms or -1, last lease, flags, { range, value, ... }, rare }; flags: 1 more, 2 paused, 4 drain, 8 solo, 16 outbox,
---       32 gone (all that was taken had expired, or guards knew it), 64 watched, 128 limited (the group has a limit);
+--       32 gone (all that was taken had expired, or ended before, or guards knew it), 64 watched, 128 limited (the group has a limit);
 --       rare, empty if all of it is: { recovered, refused leases, failures, skips, guard errors }
 -- Keeps  a request runs once, in its turn, and only while its session lives; a message is leased to one session; counts equal what lists
 --       and leases hold; takable work that remains has somebody on the way to it.
@@ -76,6 +76,10 @@ if renews then
   --@include lib/dead-bounds
   --@include lib/recover
   recovered = lib.recover(group, session.id, graceUntil)
+  if tonumber(state.watching or 0) > 0 then
+    --@include lib/old-watches
+    lib.endOldWatches(group)
+  end
   lib.trimDead(group, state.deadMax, state.deadKeepMs)
 elseif lib.counting(group.state, 'dead') > 0 then
   --@include lib/dead-bounds
@@ -96,7 +100,7 @@ if group.leaving then
   lib.passKeys(group)
 end
 
--- 6. Fetch: nothing while paused, closing, or running a suspect alone. What has expired, or a guard knows, is left out.
+-- 6. Fetch, as marks say: nothing while paused, closing, or running a suspect alone. What has expired, or a guard knows, is left out.
 local turn = lib.chooseTurn(group, session, state, wantBytes > 0 and want or 0)
 local room = math.max(0, lib.room(group, state))
 local clamped, reserved = turn.want > room, 0
@@ -111,6 +115,7 @@ end
 local limitedMs
 if rare and turn.want > 0 then turn.want, limitedMs = rare.allowed(group, turn.want) end
 local taken, messages = {}, 0
+if turn.want > 0 then lib.lookForMarks(group, state) end
 if turn.want > 0 and turn.solo then
   --@include lib/take-suspect
   taken, messages = lib.takeSuspect(group)
@@ -125,12 +130,12 @@ if #taken > 0 then
     lib.buryExpired(group, state, taken)
   end
   local skipping = rare and rare.skip(group, taken)
-  if expiring or skipping then
+  if expiring or skipping or group.isMarked then
     --@include lib/gone
     taken, messages, skips = lib.withoutGone(taken)
   end
   if skipping then rare.fetched(group, messages) end
-  passed = turn.solo and #taken == 0 -- the suspect had expired, or a guard knew it to be done
+  passed = turn.solo and #taken == 0 -- the suspect had expired, or ended, or a guard knew it to be done
   if passed then turn.waits = true end
   gone = not passed and #taken == 0
 end

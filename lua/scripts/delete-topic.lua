@@ -27,16 +27,17 @@ local NOTED_S = 86400
 
 local how, limit = ARGV[1], math.min(tonumber(ARGV[2]), 1000)
 author.producer = ARGV[3]
-local meta = lib.readFields(P .. 'meta', 'scheduled', 'unclaimed', 'outbox')
+local meta = lib.readFields(P .. 'meta', 'scheduled', 'unclaimed', 'outbox', 'unclaimedStale')
 local scheduled, unclaimed, outbox = tonumber(meta.scheduled or 0), tonumber(meta.unclaimed or 0), tonumber(meta.outbox or 0)
 local isThere = lib.noted('deleted') == 0 and call('EXISTS', P .. 'meta') == 1
 
 -- 1. Does anybody use it?
 if how == 'unused' and isThere then
-  local consumers, messages = 0, scheduled + unclaimed
+  local consumers, messages = 0, scheduled + unclaimed - tonumber(meta.unclaimedStale or 0)
   for _, group in ipairs(lib.allGroups()) do
     consumers = consumers + call('ZCOUNT', group.G .. 'sessions', now, '+inf')
     for _, count in ipairs(call('HMGET', group.state, 'ready', 'inFlight', 'retrying', 'held')) do messages = messages + tonumber(count or 0) end
+    messages = messages - tonumber(call('HGET', group.state, 'stale') or 0)
   end
   if consumers + messages + outbox > 0 then return { 1, consumers, messages, outbox } end
 end
@@ -47,9 +48,9 @@ if how ~= '' and isThere then
   for _, group in ipairs(lib.allGroups()) do lib.beginRemoval(group, group.ref) end
   if unclaimed > 0 then lib.detachUnclaimed() end
   if scheduled > 0 then lib.detachScheduled() end
-  local generation = call('HGET', P .. 'meta', 'generation') or 0
+  local generation, marks = call('HGET', P .. 'meta', 'generation') or 0, lib.noted('marks')
   call('DEL', P .. 'groups')
-  call('HSET', P .. 'groups', '::deleted', now, '::generation', generation)
+  call('HSET', P .. 'groups', '::deleted', now, '::generation', generation, '::marks', marks)
   call('EXPIRE', P .. 'groups', NOTED_S)
   everyGroup, topicNotes, isThere = nil, nil, false
 end
@@ -62,6 +63,6 @@ if lib.watchers then lib.watchers.tell() end
 outbox = tonumber(call('HGET', P .. 'meta', 'outbox') or 0)
 if not more and outbox == 0 and not isThere then
   call('DEL', P .. 'meta')
-  call('HDEL', P .. 'groups', '::generation')
+  call('HDEL', P .. 'groups', '::generation', '::marks')
 end
 return { 0, ended, more and 1 or 0, outbox, isThere and 1 or 0 }

@@ -43,6 +43,9 @@ if not group then
   store = { G = P .. 'unclaimed:', line = P .. '@' .. heir .. ':key:' }
 end
 endingGroup = store -- whose `done` says what is finished
+local marks = lib.readFields(group and group.state or P .. 'meta', group and 'marks' or 'unclaimedMarks')
+store.marks = tonumber(marks.marks or marks.unclaimedMarks or 0)
+local IN_LISTS = { suspects = true, above = true, list = true, below = true, lines = true }
 local function urgent() return call('ZCOUNT', store.G .. 'priority', '-inf', '(0') end
 
 local KINDS = {
@@ -65,6 +68,7 @@ local on = {}
 for _, kind in ipairs(ORDER[ARGV[2]]) do
   if from == '' or from == kind then
     from = ''
+    page.heeding = IN_LISTS[kind] and store or nil
     local rest = KINDS[kind](place)
     place = nil
     if page.full then

@@ -24,12 +24,12 @@ if not group then return { 0, 0 } end
 local limit, untilMs = math.min(tonumber(ARGV[3]), 1000), tonumber(ARGV[5])
 author.producer, endingGroup = ARGV[4], group
 
-local purged, more = 0, false
+local taken, purged, more = 0, 0, false
 local function keepOn(step)
-  while purged < limit do
-    local n = step(limit - purged)
+  while taken < limit do
+    local n, ended = step(limit - taken)
     if n == 0 then return end
-    purged = purged + n
+    taken, purged = taken + n, purged + ended
     lib.passKeys(group)
   end
   more = true

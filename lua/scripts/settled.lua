@@ -23,7 +23,8 @@ local function deadLetter(group, place)
   local record = call('HGET', group.G .. 'failures', place.range.batch) or ''
   local reason, problem = string.match(record, '^%d+ %d+ (%S+) (.*)$')
   local diedAt = math.floor(tonumber(place.diedAt))
-  return lib.timedReport(diedAt, id, group, reason == 'expired' and 'expired' or 'dead', { error = problem })
+  local outcome = (reason == 'expired' or reason == 'cancelled') and reason or 'dead'
+  return lib.timedReport(diedAt, id, group, outcome, { error = problem })
 end
 
 -- 1. What each group has to do with it, if it is there.

@@ -3,7 +3,7 @@
 -- KEYS  meta, never
 -- Returns { now, scheduled, unclaimed, outbox, { name, group@generation, ready, in flight, retrying, held, dead, paused, consumers, oldest ready in ms, limit or 0 }, ... }
 -- Keeps  nothing is changed.
--- Cost  3 commands, and 4 per group; 2 more where messages with a priority wait.
+-- Cost  3 commands, and 4 per group; 2 more where messages with a priority wait, up to 11 more where messages ended in the list.
 
 --@include lib/call
 --@include lib/time
@@ -11,12 +11,18 @@
 --@include lib/groups
 --@include lib/batch-time
 
-local meta = lib.readFields(P .. 'meta', 'scheduled', 'unclaimed', 'outbox')
-local reply = { now, tonumber(meta.scheduled or 0), tonumber(meta.unclaimed or 0), tonumber(meta.outbox or 0) }
+local MOST_STALE = 10 -- that ended in the list, ahead of the one that waits longest
+
+local meta = lib.readFields(P .. 'meta', 'scheduled', 'unclaimed', 'outbox', 'unclaimedStale')
+local unclaimed = tonumber(meta.unclaimed or 0) - tonumber(meta.unclaimedStale or 0)
+local reply = { now, tonumber(meta.scheduled or 0), unclaimed, tonumber(meta.outbox or 0) }
 for _, group in ipairs(lib.allGroups()) do
-  local state = lib.readFields(group.state, 'ready', 'inFlight', 'retrying', 'held', 'dead', 'paused', 'prioritized', 'limit')
+  local state = lib.readFields(group.state, 'ready', 'inFlight', 'retrying', 'held', 'dead', 'paused', 'prioritized', 'limit', 'stale')
   local head = call('LINDEX', group.G .. 'ready', 0)
   local since = head and lib.batchTime(lib.parseRange(head))
+  if tonumber(state.stale or 0) > 0 and not since then
+    for _, text in ipairs(call('LRANGE', group.G .. 'ready', 1, MOST_STALE)) do since = since or lib.batchTime(lib.parseRange(text)) end
+  end
   if tonumber(state.prioritized or 0) > 0 then
     -- The lowest priority waits longest.
     local lowest = call('ZRANGE', group.G .. 'priority', -1, -1)[1]
@@ -25,7 +31,7 @@ for _, group in ipairs(lib.allGroups()) do
   end
   reply[#reply + 1] = {
     lib.groupName(group), group.ref,
-    tonumber(state.ready or 0), tonumber(state.inFlight or 0), tonumber(state.retrying or 0), tonumber(state.held or 0),
+    tonumber(state.ready or 0) - tonumber(state.stale or 0), tonumber(state.inFlight or 0), tonumber(state.retrying or 0), tonumber(state.held or 0),
     tonumber(state.dead or 0), state.paused and 1 or 0,
     call('ZCOUNT', group.G .. 'sessions', now, '+inf'),
     since and math.max(0, now - since) or 0,

@@ -59,6 +59,7 @@ const ALLOW_OOM: Readonly<Record<ScriptName, boolean>> = {
   'dead-letters': true,
   redrive: true,
   message: true,
+  cancel: true,
   purge: true,
   'remove-group': true,
   'purge-topic': true,

@@ -36,6 +36,7 @@ export type ScriptName =
   | 'dead-letters'
   | 'redrive'
   | 'message'
+  | 'cancel'
   | 'purge'
   | 'remove-group'
   | 'purge-topic'
@@ -460,6 +461,24 @@ export interface MessageReply {
   unclaimed: boolean
   /** Of all of them may say `done`: then only its batch lives. */
   places: readonly MessagePlace[]
+  cursor?: string
+}
+/** Again with the reply's cursor, and the same token, until there is none. */
+export interface CancelRequest {
+  id: string
+  /** Fresh for each message that is cancelled: sent again, it is answered the same. */
+  token: string
+  cursor?: string
+  /** Whoever holds it is told: `<group> <session> cancel <lease> <index>` on the wake channel of its bus. */
+  tell: boolean
+}
+export interface CancelReply {
+  /** By how many groups, in all calls with this token; 1 if no group had it. */
+  ended: number
+  /** By how many groups it is held, in this call; and how many of these were told. */
+  held: number
+  told: number
+  outbox: boolean
   cursor?: string
 }
 export interface PurgeRequest {

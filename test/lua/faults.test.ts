@@ -5,10 +5,12 @@
 import {
   advance,
   advancePublishing,
+  cancel,
   close,
   declare,
   deleteTopic,
   type GroupRef,
+  message,
   open,
   outboxRead,
   outboxTrim,
@@ -246,6 +248,38 @@ describe('an error in a script, at any call up to the first write', function () 
       injectEverywhere(progress, { group, session: 'busAAAAA~1', lease: 1, index: 1, attempt: 1, value: '1' }))
     it('of the end of watching', () => injectEverywhere(watch, { forMs: 0 }))
   })
+  describe('of a cancel', () => {
+    const ids: Record<string, string> = {
+      'of a message that one group runs and another has waiting': 'prodAAAA-2-0.1',
+      'of one that waits': 'prodAAAA-7-0.0',
+      'of one that one group has done': 'own',
+      'of one that is retried': 'prodAAAA-1-0.0',
+      'of one that is put off': 'prodAAAA-8-0.1',
+      'of one that nobody has': 'prodAAAA-99-0.0',
+    }
+    for (const [what, id] of Object.entries(ids))
+      it(what, () => injectEverywhere(cancel, { id, token: 'cancelAA', tell: true }))
+  })
+  describe('where messages were cancelled that waited', () => {
+    beforeEach(async () => {
+      for (const id of ['prodAAAA-2-0.1', 'prodAAAA-2-0.3', 'own', 'prodAAAA-6-0.0', 'prodAAAA-7-0.0'])
+        await scripts.run(cancel, TOPIC, { id, token: `cancel${id}`, tell: false })
+    })
+    it('of an advance', () => injectEverywhere(advance, request('busAAAAA~1', 3, { renew: true })))
+    it('of an advance of the group where they waited', async () => {
+      const { group } = await openSession('busBBBBB~2', 'b')
+      await injectEverywhere(advance, { ...request('busBBBBB~2', 1, { want: 20 }), group })
+    })
+    it('of a purge', () => injectEverywhere(purge, { group: 'b', what: 'waiting', limit: 20, producer: 'purgeAAA' }))
+    it('of the removal of a group', () =>
+      injectEverywhere(removeGroup, { group: 'b', limit: 20, producer: 'removeAA' }))
+    it('of a publish of an id that was', () => {
+      const number = published + 1
+      const batches = [{ value: encodeBatch([1]), id: 'own' }]
+      return injectEverywhere(publish, { session: producer, number, lowestUnanswered: number, batches })
+    })
+  })
+  it('of a question for a message', () => injectEverywhere(message, { id: 'prodAAAA-2-0.1' }))
   it('of the beginning of watching', () => injectEverywhere(watch, { forMs: HOUR_MS }))
   it('of a limit', () => injectEverywhere(setConcurrency, { group: 'a', limit: 1 }))
   it('of an open with a limit', () =>

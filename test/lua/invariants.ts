@@ -2,6 +2,8 @@
  * What is always true of a topic's data, between any two scripts (docs/data-model.md, rule 6 and the tables): every message that is
  * not finished is held exactly once per group, `pending` and the counts say so too, and no key is there that nobody accounts for.
  */
+import { checkRange, Holding } from './holding.js'
+import { nameOf } from './marks.js'
 import type { GroupSnapshot, Range, TopicSnapshot } from './snapshot.js'
 
 /** Everything that contradicts the data model, as sentences. Empty: the topic is sound. */
@@ -12,14 +14,12 @@ export function violations(topic: TopicSnapshot): string[] {
   const owed = new Map<string, number>()
   const owe = (batch: string, count: number) => owed.set(batch, (owed.get(batch) ?? 0) + count)
 
-  for (const range of topic.unclaimed) {
-    checkRange(topic, range, 'unclaimed', say)
-    owe(range.batch, range.count)
-  }
+  const nobody = { ref: 'nobody', done: topic.unclaimedDone, marks: topic.unclaimedMarks }
+  const unclaimed = new Holding(topic, nobody, owe, say)
+  for (const range of topic.unclaimed) unclaimed.holdListed(range, 'unclaimed')
   for (const { member, score } of topic.unclaimedPriority) {
-    checkRange(topic, member.range, 'unclaimed:priority', say)
     if (score !== -(member.range.priority ?? 0)) say(`${member.range.batch} of the unclaimed has the score ${score}`)
-    owe(member.range.batch, member.range.count)
+    unclaimed.holdListed(member.range, 'unclaimed:priority')
   }
   const heir = Number(topic.meta.get('generation') ?? 0) + 1
   let unclaimedHeld = 0
@@ -31,12 +31,12 @@ export function violations(topic: TopicSnapshot): string[] {
       continue
     }
     if (!topic.unclaimedLines.has(key)) say(`unclaimed:lines does not know ${key}`)
-    for (const range of ranges) {
-      checkRange(topic, range, 'an unclaimed line', say)
-      owe(range.batch, range.count)
-      unclaimedHeld += range.count
-    }
+    for (const range of ranges) unclaimedHeld += unclaimed.holdListed(range, 'an unclaimed line')
   }
+  unclaimed.checkMarks({ marks: topic.meta.get('unclaimedMarks'), stale: topic.meta.get('unclaimedStale') })
+  const marks = sum([nobody, ...topic.groups.values()], ({ marks }) => marks.size)
+  if (Number(topic.notes.get('marks') ?? 0) !== marks)
+    say(`groups note ${topic.notes.get('marks')} marks, there are ${marks}`)
   for (const { member } of topic.scheduled) {
     checkRange(topic, member.range, 'scheduled', say)
     owe(member.range.batch, member.range.count)
@@ -116,42 +116,26 @@ function checkGroup(
   owe: (batch: string, count: number) => void,
   say: (what: string) => void,
 ): void {
-  const held = new Map<string, string>()
-  /** Counts the messages of a range that the group has not finished, and notes where each is held. */
-  const hold = (range: Range, where: string): number => {
-    checkRange(topic, range, `${group.ref} ${where}`, say)
-    const done = group.done.get(range.batch)
-    let live = 0
-    for (let index = range.from; index < range.from + range.count; index++) {
-      if (done?.[index] === '1') continue
-      const message = `${range.batch}[${index}]`
-      const elsewhere = held.get(message)
-      if (elsewhere) say(`${group.ref}: ${message} is in ${elsewhere} and in ${where}`)
-      held.set(message, where)
-      live++
-    }
-    owe(range.batch, live)
-    return live
-  }
-  const lined = sum([...group.line.values()].flat(), (range) => hold(range, 'a line'))
-  const prioritized = sum(group.priority, ({ member }) => hold(member.range, 'priority'))
+  const holding = new Holding(topic, group, owe, say)
+  const lined = sum([...group.line.values()].flat(), (range) => holding.holdListed(range, 'a line'))
+  const prioritized = sum(group.priority, ({ member }) => holding.holdListed(member.range, 'priority'))
   const ready =
     prioritized +
-    sum(group.ready, (range) => hold(range, 'ready')) +
-    sum(group.suspects, (range) => hold(range, 'suspects'))
-  const retrying = sum(group.retry, ({ member }) => hold(member.range, 'retry'))
+    sum(group.ready, (range) => holding.holdListed(range, 'ready')) +
+    sum(group.suspects, (range) => holding.holdListed(range, 'suspects'))
+  const retrying = sum(group.retry, ({ member }) => holding.hold(member.range, 'retry'))
   for (const { member } of group.retry)
     if (group.retrying.get(member.range.batch)?.slice(0, 14) !== member.seq)
       say(`${group.ref}: retrying does not know ${member.range.batch}`)
   if (group.retrying.size !== group.retry.length) say(`${group.ref}: retrying knows what is not retried`)
-  const scheduled = sum(group.scheduled, ({ member }) => hold(member.range, 'scheduled'))
+  const scheduled = sum(group.scheduled, ({ member }) => holding.hold(member.range, 'scheduled'))
   const dead = sum(group.dead, ({ member }) =>
-    hold({ from: 0, count: 1, total: 1, batch: member, again: true }, 'dead'),
+    holding.hold({ from: 0, count: 1, total: 1, batch: member, again: true }, 'dead'),
   )
   let inFlight = 0
   for (const [session, { leases, fields }] of group.sessions) {
     for (const [number, range] of leases) {
-      const live = hold(range, `lease ${number} of ${session}`)
+      const live = holding.hold(range, `lease ${number} of ${session}`)
       if (live === 0) say(`${group.ref}: lease ${number} of ${session} holds nothing that is not done`)
       inFlight += live
       if (!((range.sinceMs ?? 0) > 1e12)) say(`${group.ref}: lease ${number} of ${session} does not say since when`)
@@ -172,6 +156,9 @@ function checkGroup(
     if (stated !== count) say(`${group.ref}: ${name} is ${stated}, held are ${count}`)
   }
 
+  holding.checkMarks({ marks: group.state.get('marks'), stale: group.state.get('stale') })
+  if (Number(group.state.get('watching') ?? 0) !== group.watched.size)
+    say(`${group.ref}: watching is ${group.state.get('watching')}, watched are ${group.watched.size}`)
   for (const { member, score } of group.priority)
     if (!member.range.priority || score !== -member.range.priority)
       say(`${group.ref}: ${member.range.batch} has the score ${score} and the priority ${member.range.priority}`)
@@ -186,7 +173,7 @@ function checkGroup(
   ])
     if (range.total !== 1) say(`${group.ref}: ${range.batch} in ${where} is not rehomed`)
   for (const [batch] of group.failures) {
-    if (!held.has(`${batch}[0]`)) say(`${group.ref}: failures knows ${batch}, which the group does not hold`)
+    if (!holding.has(batch)) say(`${group.ref}: failures knows ${batch}, which the group does not hold`)
   }
   for (const [batch, done] of group.done) {
     const value = topic.batches.get(batch)
@@ -200,17 +187,20 @@ function checkGroup(
 /** One place at a time has messages of a key that are out: a range that waits, or one session. */
 function checkKeys(group: GroupSnapshot, say: (what: string) => void): void {
   const places = new Map<string, Map<string, number>>()
-  const out = (range: Range, place: string) => {
+  const out = (range: Range, place: string, isListed = false) => {
     if (range.key === undefined) return
     const done = group.done.get(range.batch)
-    const open = Array.from({ length: range.count }, (_, i) => done?.[range.from + i] !== '1').filter(Boolean).length
+    // What is nothing any more has its key's turn until it is met.
+    const counts = (i: number) => isListed || done?.[range.from + i] !== '1'
+    const open = Array.from({ length: range.count }, (_, i) => counts(i)).filter(Boolean).length
     const ofKey = places.get(range.key) ?? new Map<string, number>()
     ofKey.set(place, (ofKey.get(place) ?? 0) + open)
     places.set(range.key, ofKey)
   }
   let n = 0
-  for (const range of [...group.ready, ...group.suspects]) out(range, `range ${n++}`)
-  for (const { member } of [...group.priority, ...group.retry]) out(member.range, `range ${n++}`)
+  const listed = [...group.ready, ...group.suspects, ...group.priority.map(({ member }) => member.range)]
+  for (const range of listed) out(range, `range ${n++}`, true)
+  for (const { member } of group.retry) if (!member.joins) out(member.range, `range ${n++}`)
   for (const [session, { leases }] of group.sessions) for (const range of leases.values()) out(range, session)
   for (const [key, ofKey] of places) {
     if (ofKey.size > 1) say(`${group.ref}: the key ${key} is out in ${[...ofKey.keys()]}`)
@@ -242,21 +232,6 @@ function checkSessions(group: GroupSnapshot, say: (what: string) => void): void 
   }
   if (new Set(group.expired).size !== group.expired.length) say(`${group.ref}: a session is expired twice`)
   for (const { member } of group.waiting) if (!live.has(member)) say(`${group.ref}: ${member} waits but is not live`)
-}
-
-/** What a message that stands alone in its range is called. */
-export const nameOf = ({ batch, total, from }: Range): string => (total === 1 ? batch : `${batch}.${from}`)
-
-function checkRange(topic: TopicSnapshot, range: Range, where: string, say: (what: string) => void): void {
-  const value = topic.batches.get(range.batch)
-  if (!value) {
-    say(`${where} holds ${range.batch}, which is not stored`)
-    return
-  }
-  const count = value.readUInt16LE(2)
-  if (range.total !== count) say(`${where} says that ${range.batch} has ${range.total}, it has ${count}`)
-  if (range.count < 1 || range.from + range.count > count)
-    say(`${where} holds ${range.from}+${range.count} of ${range.batch}, which has ${count}`)
 }
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {

@@ -6,6 +6,7 @@ import {
   type AdvanceReply,
   advance,
   type BatchToPublish,
+  cancel,
   declare,
   type GroupRef,
   type LeasePart,
@@ -20,8 +21,9 @@ import fc from 'fast-check'
 import { namespaceIsClean, privateRedis } from '../support/private-redis.js'
 import { decodeBodies, encodeBatch } from './batch.js'
 import { violations } from './invariants.js'
+import { resolve } from './marks.js'
 import { ScriptDriver } from './script-driver.js'
-import { readTopic } from './snapshot.js'
+import { type GroupSnapshot, type Range, readTopic } from './snapshot.js'
 
 const TOPIC = 'orders'
 const LEASE_MS = 600_000
@@ -48,7 +50,9 @@ class Topic {
   #published = 0
   #messages = 0
   #sessions = 0
+  #cancels = 0
   readonly #keyOf = new Map<number, Key>()
+  readonly #idOf = new Map<number, string>()
   readonly #scripts: ScriptDriver
   readonly #place: ReturnType<typeof privateRedis>
   readonly #namespace: string
@@ -67,19 +71,37 @@ class Topic {
     await this.#scripts.run(declare, TOPIC, { session: 'prodAAAA' })
   }
 
-  /** How many of a key are out of its line: what joins the head comes behind them. */
+  /** How many of a key are out of its line: what joins the head comes behind them. What is nothing any more is none of them. */
   async out(key: Key): Promise<number> {
     const topic = await this.snapshot()
-    return (this.group === '' ? topic.unclaimedKeys : topic.groups.get(this.group)?.keys)?.get(key) ?? 0
+    const group = topic.groups.get(this.group)
+    const listed = group
+      ? [...group.ready, ...group.suspects, ...group.priority.map(({ member }) => member.range)]
+      : [...topic.unclaimed, ...topic.unclaimedPriority.map(({ member }) => member.range)]
+    const retried = group?.retry.flatMap(({ member }) => (member.joins ? [] : [member.range])) ?? []
+    const isOpen = (range: Range) => (_: unknown, i: number) => group?.done.get(range.batch)?.[range.from + i] !== '1'
+    const count = (ranges: readonly Range[], of: (range: Range) => number) =>
+      ranges.reduce((sum, range) => sum + (range.key === key ? of(range) : 0), 0)
+    const marks = group?.marks ?? topic.unclaimedMarks
+    return (
+      count(listed, (range) => resolve(marks, range).filter(({ kind }) => kind !== 'stale').length) +
+      count(
+        [...retried, ...leased(group)],
+        (range) => Array.from({ length: range.count }, isOpen(range)).filter(Boolean).length,
+      )
+    )
   }
 
   async publish(key: Key, size: number, priority: number, how: 'back' | 'front'): Promise<void> {
     const messages = Array.from({ length: size }, () => ++this.#messages)
-    for (const n of messages) this.#keyOf.set(n, key)
     const out = await this.out(key)
     const properties = [[2, key] as const, ...(priority === 0 ? [] : [[3, String(priority)] as const])]
     const batch: BatchToPublish = { value: encodeBatch(messages, { properties }), front: how === 'front' }
     const number = ++this.#published
+    for (const [i, n] of messages.entries()) {
+      this.#keyOf.set(n, key)
+      this.#idOf.set(n, `prodAAAA-${number}-0.${i}`)
+    }
     const reply = await this.#scripts.run(publish, TOPIC, {
       ...{ session: 'prodAAAA', number, lowestUnanswered: number },
       batches: [batch],
@@ -148,7 +170,7 @@ class Topic {
         apply.push(() => this.die(first.n))
       } else if (action === 5) releases.push(...held.splice(Math.min(size, held.length - 1)).map(part))
     }
-    const before = Number((await this.snapshot()).groups.get(this.group)?.state.get('inFlight') ?? 0)
+    const before = (await this.snapshot()).groups.get(this.group)
     const request = { group: this.group, session: session.id, epoch: 0, number: ++session.applied }
     const more = { want, wantBytes: 1 << 20, acks, releases, settles, renew: true }
     const reply = await this.#scripts.run(advance, TOPIC, { ...request, ...more })
@@ -167,6 +189,7 @@ class Topic {
       const held = session.held.get(key) ?? []
       session.held.set(key, held)
       for (const [position, n] of (decodeBodies(range.value as Buffer) as number[]).entries()) {
+        if (range.skip?.includes(position)) continue
         held.push({ n, lease: range.lease, index: range.from + position })
         fetched++
       }
@@ -186,13 +209,19 @@ class Topic {
   }
 
   /** Under a limit each key has one place at a time, and keys that have none leave no place unused. */
-  async checkLimit(before: number, want: number, reply: AdvanceReply & { status: 'ok' }): Promise<void> {
+  async checkLimit(
+    before: GroupSnapshot | undefined,
+    want: number,
+    reply: AdvanceReply & { status: 'ok' },
+  ): Promise<void> {
     if (this.limit === undefined) return
     const group = (await this.snapshot()).groups.get(this.group)
     const inFlight = Number(group?.state.get('inFlight') ?? 0)
-    expect(inFlight, 'in flight').to.be.at.most(Math.max(this.limit, before))
+    expect(inFlight, 'in flight').to.be.at.most(Math.max(this.limit, Number(before?.state.get('inFlight') ?? 0)))
     for (const { count } of reply.ranges) expect(count, 'of one key at a time').to.equal(1)
     const isHeldBack = reply.drain || reply.solo || (group?.suspects.length ?? 0) > 0
+    // What is nothing any more was taken in its place.
+    if ((before?.marks.size ?? 0) > 0 && (reply.gone || reply.more)) return
     if (isHeldBack || reply.ranges.length >= want || inFlight >= this.limit) return
     expect(Number(group?.state.get('ready') ?? 0), 'ready while there is room').to.equal(0)
   }
@@ -201,6 +230,25 @@ class Topic {
   async crash(session: Session): Promise<void> {
     this.sessions.splice(this.sessions.indexOf(session), 1)
     await this.#place.redis.zadd(this.keyName(`${this.group}:sessions`), 'XX', 1, session.id)
+  }
+
+  /** The message goes from wherever it waits; what somebody holds, and what is dead, stays. */
+  async cancel(which: number): Promise<void> {
+    const n = this.#messages - (which % Math.max(1, this.#messages))
+    const key = this.#keyOf.get(n)
+    if (key === undefined) return
+    const topic = await this.snapshot()
+    const group = topic.groups.get(this.group)
+    const isHeld = leased(group).some(({ batch, from, count }) => {
+      const bodies = decodeBodies(topic.batches.get(batch) as Buffer)
+      const done = group?.done.get(batch)
+      return bodies.some((body, i) => body === n && i >= from && i < from + count && done?.[i] !== '1')
+    })
+    const waits = this.expected.get(key)?.includes(n) === true && !isHeld
+    const request = { id: this.#idOf.get(n) as string, token: `cancel-${++this.#cancels}`, tell: false }
+    const { ended } = await this.#scripts.run(cancel, TOPIC, request)
+    expect(ended, `cancel of ${n}`).to.equal(waits ? 1 : 0)
+    if (waits) this.end(n, key)
   }
 
   async redrive(): Promise<void> {
@@ -220,6 +268,9 @@ class Topic {
   }
 }
 
+const leased = (group: GroupSnapshot | undefined): Range[] =>
+  [...(group?.sessions.values() ?? [])].flatMap(({ leases }) => [...leases.values()])
+
 type Step =
   | { readonly kind: 'publish'; key: Key; size: number; priority: number; how: 'back' | 'front' }
   | { readonly kind: 'open'; concurrency: number }
@@ -227,6 +278,7 @@ type Step =
   | { readonly kind: 'crash'; session: number }
   | { readonly kind: 'redrive' }
   | { readonly kind: 'limit'; limit: number | undefined }
+  | { readonly kind: 'cancel'; which: number }
 
 const kind = <K extends Step['kind']>(name: K) => fc.constant(name)
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -259,6 +311,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       limit: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined, freq: 3 }),
     }),
   },
+  { weight: 2, arbitrary: fc.record({ kind: kind('cancel'), which: fc.nat(15) }) },
 )
 
 describe('ordering keys, in scripts used at random', function () {
@@ -278,6 +331,7 @@ describe('ordering keys, in scripts used at random', function () {
           else if (each.kind === 'open') await topic.open(each.concurrency)
           else if (each.kind === 'redrive') await topic.redrive()
           else if (each.kind === 'limit') await topic.setLimit(each.limit)
+          else if (each.kind === 'cancel') await topic.cancel(each.which)
           else {
             const session = pick(each.session)
             if (session === undefined) continue

@@ -7,6 +7,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { namespaceIsClean, privateRedis } from '../support/private-redis.js'
 import { becameDue, limited, paused, purged, redriven, removed } from './model/commands-administration.js'
+import { cancelled } from './model/commands-by-id.js'
 import { advanced, advanceOutOfTurn, closed, expired, LEASE_MS, opened, synced } from './model/commands-consuming.js'
 import { newPublish, publishOutOfTurn, relayed, repeatedPublish } from './model/commands-publishing.js'
 import { topicDeleted, topicPurged } from './model/commands-topic.js'
@@ -35,7 +36,21 @@ describe('the scripts, used at random', function () {
       opened,
     ]
     const seldom = [repeatedPublish, publishOutOfTurn, relayed, advanceOutOfTurn, synced, expired, expired, closed]
-    const rare = [becameDue, becameDue, paused, limited, limited, redriven, purged, removed, topicPurged, topicDeleted]
+    const rare = [
+      cancelled,
+      cancelled,
+      cancelled,
+      becameDue,
+      becameDue,
+      paused,
+      limited,
+      limited,
+      redriven,
+      purged,
+      removed,
+      topicPurged,
+      topicDeleted,
+    ]
     const sequences = fc.commands([...often, ...often, ...seldom, ...seldom, ...rare], { maxCommands: 60, size: 'max' })
     await fc.assert(
       fc.asyncProperty(sequences, fc.boolean(), async (commands, watched) => {

@@ -1,5 +1,6 @@
 /** Reads everything that a namespace keeps in Redis, in one script so that it is one moment, and names its parts as docs/data-model.md does. */
 import type { Redis } from 'ioredis'
+import { type Mark, parseMark } from './marks.js'
 
 /** Messages `from` .. `from + count - 1` of a batch of `total`. */
 export interface Range {
@@ -12,6 +13,8 @@ export interface Range {
   /** Absent: 0. */
   readonly priority?: number
   readonly key?: string
+  /** Tells it from others of its name, see docs/data-model.md. */
+  readonly place?: number
 }
 export interface Scored<T> {
   readonly member: T
@@ -21,6 +24,8 @@ export interface Sequenced {
   readonly seq: string
   /** It goes to the front when it is due. */
   readonly front?: boolean
+  /** It joins the line of its key when it is due, as one that was never out. */
+  readonly joins?: boolean
   readonly range: Range
 }
 export interface Failure {
@@ -52,6 +57,7 @@ export interface GroupSnapshot {
   readonly retry: Scored<Sequenced>[]
   /** Batch id -> member of `retry`. */
   readonly retrying: Map<string, string>
+  readonly marks: Map<string, Mark>
   /** Name of a message -> since when it is looked for. */
   readonly watched: Map<string, string>
   /** What no group had when it was taken from sight. */
@@ -91,6 +97,7 @@ export interface TopicSnapshot {
   readonly unclaimedKeys: Map<string, number>
   readonly unclaimedLines: Set<string>
   readonly unclaimedDone: Map<string, string>
+  readonly unclaimedMarks: Map<string, Mark>
   /** `<generation>:<key>` -> ranges, of all groups and of what no group has yet. */
   readonly lines: Map<string, Range[]>
   readonly scheduled: Scored<Sequenced>[]
@@ -165,13 +172,24 @@ export async function readTopic(redis: Redis, namespace: string, topic: string):
 }
 
 export function parseRange(text: string): Range {
-  const traits = /^(~?)!(-?\d+),(\d+),/.exec(text)
+  const traits = /^(~?)!(-?\d+)(?:@(\d+))?,(\d+),/.exec(text)
   if (traits) {
-    const [lead, again, priority, keyBytes] = traits as unknown as [string, string, string, string]
+    const [lead, again, priority, place, keyBytes] = traits as unknown as string[] as [
+      string,
+      string,
+      string,
+      string,
+      string,
+    ]
     const rest = Buffer.from(text).subarray(Buffer.byteLength(lead))
     const plain = parseRange(again + rest.toString('utf8', Number(keyBytes)))
     const key = rest.toString('utf8', 0, Number(keyBytes))
-    return { ...plain, ...(priority !== '0' && { priority: Number(priority) }), ...(key && { key }) }
+    return {
+      ...plain,
+      ...(priority !== '0' && { priority: Number(priority) }),
+      ...(place !== undefined && { place: Number(place) }),
+      ...(key && { key }),
+    }
   }
   const match = /^(~?)(\d+),(\d+),(\d+),([^\n]+)$/s.exec(text)
   if (!match) throw new Error(`not a range: ${text}`)
@@ -187,8 +205,9 @@ export function parseLease(text: string): LeasedRange {
 
 export function parseSequenced(text: string): Sequenced {
   if (!/^\d{14}/.test(text)) throw new Error(`no sequence of 14 digits: ${text}`)
-  const front = text[14] === '^'
-  return { seq: text.slice(0, 14), ...(front && { front }), range: parseRange(text.slice(front ? 15 : 14)) }
+  const [front, joins] = [text[14] === '^', text[14] === '>']
+  const range = parseRange(text.slice(front || joins ? 15 : 14))
+  return { seq: text.slice(0, 14), ...(front && { front }), ...(joins && { joins }), range }
 }
 
 function parseFailure(text: string): Failure {
@@ -222,6 +241,7 @@ function interpret(topic: string, prefix: string, keys: RawKey[]): TopicSnapshot
     unclaimedKeys: new Map(),
     unclaimedLines: new Set(),
     unclaimedDone: new Map(),
+    unclaimedMarks: new Map(),
     lines: new Map(),
     scheduled: [],
     follows: new Map(),
@@ -269,6 +289,7 @@ function groupOf(snapshot: TopicSnapshot, ref: string): GroupSnapshot {
       suspects: [],
       retry: [],
       retrying: new Map(),
+      marks: new Map(),
       watched: new Map(),
       scheduled: [],
       dead: [],
@@ -315,6 +336,7 @@ function readTopicKey(topic: TopicSnapshot, name: string, value: Buffer[]): bool
   else if (name === 'unclaimed') topic.unclaimed.push(...value.map((raw) => parseRange(String(raw))))
   else if (name === 'unclaimed:keys') into(topic.unclaimedKeys, Number)
   else if (name === 'unclaimed:done') into(topic.unclaimedDone, String)
+  else if (name === 'unclaimed:marks') into(topic.unclaimedMarks, (raw) => parseMark(String(raw)))
   else if (name === 'unclaimed:lines') for (const raw of value) topic.unclaimedLines.add(String(raw))
   else if (/^@\d+:key:/.test(name)) {
     const [, generation, key] = /^@(\d+):key:(.*)$/s.exec(name) as unknown as [string, string, string]
@@ -353,6 +375,7 @@ function readGroupKey(group: GroupSnapshot, name: string, value: Buffer[]): bool
   else if (name === 'suspects') group.suspects.push(...ranges())
   else if (name === 'retry') group.retry.push(...scored(value, parseSequenced))
   else if (name === 'retrying') for (const [id, raw] of pairs(value)) group.retrying.set(String(id), String(raw))
+  else if (name === 'marks') for (const [id, raw] of pairs(value)) group.marks.set(String(id), parseMark(String(raw)))
   else if (name === 'watched') for (const [id, raw] of pairs(value)) group.watched.set(String(id), String(raw))
   else if (name === 'scheduled') group.scheduled.push(...scored(value, parseSequenced))
   else if (name === 'dead') group.dead.push(...scored(value, (text) => text))

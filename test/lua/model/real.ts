@@ -5,7 +5,10 @@ import {
   declare,
   type FetchedRange,
   message,
+  type PeekPlace,
+  type PeekReply,
   type PublishReply,
+  peek,
   type publish,
   type Script,
   watch,
@@ -15,6 +18,7 @@ import type { Redis } from 'ioredis'
 import { decodeBodies, encodeBatch } from '../batch.js'
 import { violations } from '../invariants.js'
 import { type Listening, listen } from '../listening.js'
+import { type Mark, resolve } from '../marks.js'
 import type { ScriptDriver } from '../script-driver.js'
 import {
   type GroupSnapshot,
@@ -36,6 +40,7 @@ const REPORT_TO = 5
 const KEEP_RESULT = 7
 /** Of what was rehomed without having failed. */
 const NOT_FAILED = '.'
+const PLENTY = 1 << 20
 
 export interface Producer {
   readonly session: string
@@ -58,6 +63,7 @@ export class Real {
   /** Message -> `batch[index]` under which it was published. */
   readonly #published = new Map<MessageNumber, string>()
   #looks = 0
+  readonly #marked = new Map<string, boolean>()
 
   constructor(redis: Redis, namespace: string, scripts: ScriptDriver) {
     this.redis = redis
@@ -112,6 +118,11 @@ export class Real {
     return message
   }
 
+  published = (): MessageNumber[] => [...this.#published.keys()]
+
+  /** Whether the group had marks when it was looked at last: then not all that is taken is something. */
+  isMarked = (group: ModelGroup): boolean => this.#marked.get(group.name) === true
+
   /** What its publisher knows it by; undefined if that is another message's by now. */
   idOf(message: MessageNumber): string | undefined {
     const address = this.#published.get(message)
@@ -164,7 +175,7 @@ export class Real {
     const topic = await readTopic(this.redis, this.namespace, TOPIC)
     expect(violations(topic), 'invariants').to.deep.equal([])
     expect(
-      this.#inOrder(topic.unclaimedPriority, topic.unclaimed, (range) => this.messagesOf(range)),
+      this.#inOrder(topic.unclaimedPriority, topic.unclaimed, (range) => this.#waitingIn(topic.unclaimedMarks, range)),
       'unclaimed',
     ).to.deep.equal(model.nobody.waiting())
     expect(
@@ -174,6 +185,7 @@ export class Real {
     expect([...topic.generations.keys()].sort(), 'groups').to.deep.equal([...model.groups.keys()].sort())
     for (const group of model.groups.values()) this.#checkGroup(topic, group)
     await this.#lookUp(model)
+    await this.#list(model)
     const told = (topic.replies.get(REQUESTER) ?? []).map((text) => JSON.parse(text))
     expect(
       told.map(({ request, group }) => `${request} ${group ?? ''}`),
@@ -201,7 +213,7 @@ export class Real {
 
   /** Some messages, each in its turn, are asked for by their ids. */
   async #lookUp(model: Model): Promise<void> {
-    const all = [...this.#published.keys()]
+    const all = this.published()
     for (let i = 0; i < Math.min(3, all.length); i++) {
       this.#looks += 7
       const number = all[this.#looks % all.length] as MessageNumber
@@ -231,6 +243,34 @@ export class Real {
     }
   }
 
+  /** One group is listed, or what no group has yet, page by page. */
+  async #list(model: Model): Promise<void> {
+    const groups = [...model.groups.values()]
+    const group = groups[this.#looks % groups.length]
+    const shown: MessageNumber[] = []
+    for (let from: PeekPlace | undefined; ; ) {
+      const where = group ? ({ group: group.name, state: 'ready' } as const) : ({ state: 'unclaimed' } as const)
+      const reply: PeekReply = await this.run(peek, { ...where, limit: 3, bytes: PLENTY, ...(from && { from }) })
+      for (const { batch, from, count, value, done } of reply.ranges) {
+        const messages = this.messagesOf({ batch, from, count, total: 1, again: false })
+        expect(decodeBodies(value as Buffer), 'the bytes of a listed range').to.deep.equal(messages)
+        shown.push(...messages.filter((_, i) => !done.includes(i)))
+      }
+      from = reply.from
+      if (from === undefined) break
+    }
+    const expected = group ? [...group.suspects, ...group.waiting()] : model.nobody.waiting()
+    expect(shown, `the list of ${group?.name}`).to.deep.equal(expected)
+  }
+
+  /** What marks leave of a range that waits in a list. */
+  #waitingIn(marks: ReadonlyMap<string, Mark>, range: Range): MessageNumber[] {
+    return resolve(marks, range).flatMap(({ name, index, kind }) => {
+      if (kind === 'stale') return []
+      return kind === 'here' ? this.messageAt(name, 0) : this.messageAt(range.batch, index)
+    })
+  }
+
   /** What waits, in the order of fetch: priorities above 0, the list, priorities below 0. */
   #inOrder(
     prioritized: readonly Scored<Sequenced>[],
@@ -247,9 +287,11 @@ export class Real {
     const isOpen = (range: Range) => (_: unknown, i: number) => kept?.done.get(range.batch)?.[range.from + i] !== '1'
     const open = (range: Range) => this.messagesOf(range).filter(isOpen(range))
     const where = (what: string) => `${what} of ${group.name}`
-    const waiting = this.#inOrder(kept?.priority ?? [], kept?.ready ?? [], open)
+    const listed = (range: Range) => this.#waitingIn(kept?.marks ?? new Map(), range)
+    const waiting = this.#inOrder(kept?.priority ?? [], kept?.ready ?? [], listed)
     expect(waiting, where('waiting')).to.deep.equal(group.waiting())
-    expect(kept?.suspects.flatMap(open) ?? [], where('suspects')).to.deep.equal(group.suspects)
+    expect(kept?.suspects.flatMap(listed) ?? [], where('suspects')).to.deep.equal(group.suspects)
+    this.#marked.set(group.name, (kept?.marks.size ?? 0) > 0)
     expect(
       kept?.retry.flatMap(({ member, score }) => this.messagesOf(member.range).map((message) => [message, score])) ??
         [],

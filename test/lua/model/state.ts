@@ -129,6 +129,20 @@ export class ModelGroup {
     }
   }
 
+  /** Takes a message out of where it waits; answers whether it did. */
+  withdraw(message: MessageNumber): boolean {
+    const others = (messages: readonly MessageNumber[]) => messages.filter((each) => each !== message)
+    const waits =
+      this.waiting().includes(message) ||
+      this.suspects.includes(message) ||
+      this.retry.some((item) => item.message === message)
+    this.ready = others(this.ready)
+    for (const [priority, messages] of this.prioritized) this.prioritized.set(priority, others(messages))
+    this.suspects = others(this.suspects)
+    this.retry = this.retry.filter((item) => item.message !== message)
+    return waits
+  }
+
   end(message: MessageNumber): void {
     if (this.given.get(message) !== false) throw new Error(`${message} ended twice in ${this.name}`)
     this.given.set(message, true)
@@ -197,6 +211,7 @@ export class Model {
   readonly expired = new Set<MessageNumber>()
   /** Messages that were put off when they were published. */
   readonly delayed = new Set<MessageNumber>()
+  readonly cancelled = new Set<MessageNumber>()
   scheduled: PutOff[] = []
   /** Staged for the other topic, in the order of the settles, and not yet relayed. */
   outbox: MessageNumber[] = []
@@ -204,8 +219,8 @@ export class Model {
   relayed: MessageNumber[] = []
   /** Messages that a requester waits for. */
   readonly asked = new Set<MessageNumber>()
-  /** What it was told of by groups that were removed. */
-  readonly toldByRemoved: string[] = []
+  /** What it was told of by groups that were removed, and of what no group had. */
+  readonly toldByOthers: string[] = []
   /** What ended before any group had it. */
   readonly endedUngiven = new Set<MessageNumber>()
   /** What whoever watches is to be told since it was asked last: `<what> <message> <group>`. */
@@ -223,11 +238,11 @@ export class Model {
     return ++this.#order
   }
 
-  happened(what: string, message: MessageNumber, { name }: ModelGroup): void {
+  happened(what: string, message: MessageNumber, { name }: { readonly name: string }): void {
     this.#events.push(`${what} ${message} ${name}`)
   }
 
-  unhappened(what: string, message: MessageNumber, { name }: ModelGroup): void {
+  unhappened(what: string, message: MessageNumber, { name }: { readonly name: string }): void {
     this.#events.splice(this.#events.lastIndexOf(`${what} ${message} ${name}`), 1)
   }
 
@@ -241,7 +256,7 @@ export class Model {
       group.told.push(message)
       this.happened('settled', message, group)
     }
-    this.toldByRemoved.push(...this.#toldBy(group))
+    this.toldByOthers.push(...this.#toldBy(group))
     this.groups.delete(group.name)
   }
 
@@ -250,7 +265,7 @@ export class Model {
     for (const message of messages) {
       this.endedUngiven.add(message)
       this.happened('settled', message, this.nobody)
-      if (this.asked.has(message)) this.toldByRemoved.push(`${message} `)
+      if (this.asked.has(message)) this.toldByOthers.push(`${message} `)
     }
   }
 
@@ -264,9 +279,18 @@ export class Model {
     this.nobody = new ModelGroup('', this)
   }
 
+  /** Ends one message that no group has yet; answers whether it is one. */
+  endUngiven(message: MessageNumber): boolean {
+    const isScheduled = this.scheduled.some((item) => item.message === message)
+    if (!isScheduled && !this.nobody.withdraw(message)) return false
+    this.scheduled = this.scheduled.filter((item) => item.message !== message)
+    this.endWithoutGroup([message])
+    return true
+  }
+
   /** `<message> <group>`, of every end that a requester is told of. */
   get told(): string[] {
-    return [...this.toldByRemoved, ...[...this.groups.values()].flatMap((group) => this.#toldBy(group))]
+    return [...this.toldByOthers, ...[...this.groups.values()].flatMap((group) => this.#toldBy(group))]
   }
 
   #toldBy({ told, name }: ModelGroup): string[] {
