@@ -40,12 +40,17 @@ function processing(handler: AnyHandler, options: object) {
     watching: new Watching(new FakeRunner(new FakeServer(0)), 'orders.paid'),
     log: logger,
   }
-  const processor = new Processor(subject, settings, handler, {
-    backlog,
-    pace: new HandlerPace(settings.concurrency),
-    host,
-    now: () => Date.now(),
-  })
+  const processor = new Processor(
+    subject,
+    settings,
+    { kind: 'message', handler },
+    {
+      backlog,
+      pace: new HandlerPace(settings.concurrency),
+      host,
+      now: () => Date.now(),
+    },
+  )
   let lease = 0
   const receive = (range: RangeOptions) => {
     backlog.push(heldRange({ settler, lease: ++lease, ...range }))

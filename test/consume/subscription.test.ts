@@ -48,6 +48,41 @@ describe('a subscription', () => {
       })
     }
 
+    const batchRefusals: [what: string, options: object, says: string][] = [
+      ['no size of a batch', { group: 'a' }, 'batch'],
+      ['a size of 0', { batch: { size: 0 } }, 'batch.size'],
+      ['a size above a thousand', { batch: { size: 1001 } }, 'batch.size'],
+      ['a wait that is no duration', { batch: { size: 1, wait: 'soon' } }, 'batch.wait'],
+      ['a wait of days', { batch: { size: 1, wait: '2d' } }, 'batch.wait'],
+      ['an option of batches that is unknown', { batch: { size: 1, waits: 1 } }, 'Did you mean "wait"'],
+      ['more messages at once than there may be', { batch: { size: 1000 }, concurrency: 11 }, 'concurrency'],
+      ['an unknown option', { batch: { size: 1 }, concurency: 1 }, 'consumeBatch: there is no option "concurency"'],
+    ]
+    for (const [what, options, says] of batchRefusals) {
+      it(`${what}, of a batch handler`, () => {
+        const consume = () => w.bus().consumeBatch('orders.paid', () => {}, options as never)
+        const error = expect(consume).to.throw()
+        error.with.property('code', 'INVALID_OPTIONS')
+        error.with.property('message').that.contains(says)
+      })
+    }
+
+    it('batches without a batch handler, and batch handlers of several topics', () => {
+      const options = { batch: { size: 1 } } as object
+      expect(() => w.bus().consume('orders.paid', () => {}, options)).to.throw('consumeBatch')
+      expect(() => w.bus().consumeBatch('orders.*', () => {}, { batch: { size: 1 } }))
+        .to.throw()
+        .with.property('code', 'INVALID_TOPIC')
+    })
+
+    it('a second subscription to a topic and group, of whatever kind', () => {
+      const bus = w.bus()
+      bus.consume('orders.paid', () => {})
+      expect(() => bus.consumeBatch('orders.paid', () => {}, { batch: { size: 1 } }))
+        .to.throw()
+        .with.property('code', 'DUPLICATE_SUBSCRIPTION')
+    })
+
     it('a handler that is no function, and a group that is no name', () => {
       expect(() => w.bus().consume('orders.paid', 'x' as never))
         .to.throw()

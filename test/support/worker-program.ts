@@ -1,5 +1,12 @@
 /** The program of a worker process: one bus, one subscription, told over IPC what to do. Started by worker.ts. */
-import { createBus, type Plugin } from '@busway/bus'
+import {
+  type BatchContext,
+  type ConsumeContext,
+  createBus,
+  type Message,
+  type Plugin,
+  type Subscription,
+} from '@busway/bus'
 import { Redis } from 'ioredis'
 import { Gate } from './received.js'
 import type { Command, Report, WorkerSetup } from './worker-protocol.js'
@@ -37,32 +44,51 @@ const bus = createBus({
 })
 bus.on('error', () => {})
 
-const subscription = bus.consume(
-  setup.topic,
-  async (message, context) => {
-    const { id, attempt, body } = message
-    if (records) await record(`start ${id}`)
-    report({ event: 'started', id, attempt, body })
-    context.signal.addEventListener('abort', () =>
-      report({ event: 'aborted', id, reason: codeOf(context.signal.reason) }),
+const subscription =
+  setup.batch === undefined
+    ? consume()
+    : bus.consumeBatch(setup.topic, handleBatch, { ...setup.consume, batch: setup.batch })
+
+async function handleBatch(messages: readonly Message[], context: BatchContext): Promise<void> {
+  for (const { id, attempt, body } of messages) report({ event: 'started', id, attempt, body })
+  const poisoned = messages.some(({ body }) => (body as { poison?: boolean }).poison)
+  if (setup.behaviour === 'poison' && poisoned) process.kill(process.pid, 'SIGKILL')
+  if (setup.behaviour === 'stage')
+    await context.publish(
+      setup.outputTopic as string,
+      messages.map(({ body }) => body),
     )
-    try {
-      if (setup.behaviour === 'poison' && (body as { poison?: boolean }).poison) process.kill(process.pid, 'SIGKILL')
-      if (holds(body)) await released.opened
-      else if (setup.workMs) await new Promise((resolve) => setTimeout(resolve, setup.workMs))
-      if (setup.behaviour === 'stage') await context.publish(setup.outputTopic as string, body)
-      const result = await resultOf(body)
-      if (records) await record(`end ${id}`)
-      report({ event: 'ended', id })
-      return result
-    } catch (error) {
-      if (records) await record(`end ${id}`)
-      report({ event: 'ended', id, error: codeOf(error) })
-      throw error
-    }
-  },
-  setup.consume,
-)
+  if (messages.some(({ body }) => holds(body))) await released.opened
+  else if (setup.workMs) await new Promise((resolve) => setTimeout(resolve, setup.workMs))
+}
+
+function consume(): Subscription {
+  return bus.consume(setup.topic, handle, setup.consume)
+}
+
+async function handle(message: Message, context: ConsumeContext): Promise<unknown> {
+  const { id, attempt, body } = message
+  if (records) await record(`start ${id}`)
+  report({ event: 'started', id, attempt, body })
+  context.signal.addEventListener('abort', () =>
+    report({ event: 'aborted', id, reason: codeOf(context.signal.reason) }),
+  )
+  try {
+    if (setup.behaviour === 'poison' && (body as { poison?: boolean }).poison) process.kill(process.pid, 'SIGKILL')
+    if (holds(body)) await released.opened
+    else if (setup.workMs) await new Promise((resolve) => setTimeout(resolve, setup.workMs))
+    if (setup.behaviour === 'stage') await context.publish(setup.outputTopic as string, body)
+    const result = await resultOf(body)
+    if (records) await record(`end ${id}`)
+    report({ event: 'ended', id })
+    return result
+  } catch (error) {
+    if (records) await record(`end ${id}`)
+    report({ event: 'ended', id, error: codeOf(error) })
+    throw error
+  }
+}
+
 subscription.ready.then(() => report({ event: 'ready' }), finished)
 
 process.on('message', async (command: Command) => {

@@ -24,6 +24,8 @@ export interface WorkerSetup {
   readonly workMs?: number
   /** A list in Redis to which each run writes `start <id> <pid>` before it begins and `end <id> <pid>` when it is over: their order over all workers. */
   readonly recordTo?: string
+  /** Batches of such a size: then what is staged is one publish with a list of their bodies. For `ack`, `hold`, `stage` and `poison`. */
+  readonly batch?: { readonly size: number; readonly wait?: number }
   /** Options of `consume`: group, concurrency, lease, maxCrashes ... */
   readonly consume?: Readonly<Record<string, unknown>>
 }

@@ -36,7 +36,7 @@ import { Runner } from './redis/runner.js'
 import { WakeSubscriber } from './redis/wakes.js'
 import { createRelayer } from './relay/relayer.js'
 import { Requester } from './request/requester.js'
-import type { AnyHandler, ConsumeDependencies, OwnedSubscription } from './seams.js'
+import type { AnyBatchHandler, AnyHandler, AnyWork, ConsumeDependencies, OwnedSubscription } from './seams.js'
 import { Catalog } from './topics/index.js'
 import { durationMs } from './validate/durations.js'
 import { isPattern, shown } from './validate/names.js'
@@ -164,20 +164,25 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
   }
 
   consume(topic: string, handler: unknown, options: object = {}): Subscription {
+    return this.#subscribe(topic, { kind: 'message', handler: handler as AnyHandler }, options)
+  }
+
+  consumeBatch(topic: string, handler: unknown, options: object = {}): Subscription {
+    return this.#subscribe(topic, { kind: 'batch', handler: handler as AnyBatchHandler }, options)
+  }
+
+  #subscribe(topic: string, work: AnyWork, options: object): Subscription {
     this.#checkOpen()
     this.#catalog.checkSource(topic)
     if (isPattern(topic))
       throw new BuswayError(
         'INVALID_TOPIC',
-        `consume(${shown(topic)}): patterns are not available yet. Consume each topic by its name.`,
+        work.kind === 'batch'
+          ? `consumeBatch(${shown(topic)}): a batch is of one topic. Consume each by its name.`
+          : `consume(${shown(topic)}): patterns are not available yet. Consume each topic by its name.`,
       )
     this.#plugins.compose()
-    const subscription = createSubscription(
-      this.#dependencies,
-      topic,
-      handler as AnyHandler,
-      options as Record<string, unknown>,
-    )
+    const subscription = createSubscription(this.#dependencies, topic, work, options)
     for (const other of this.#subscriptions) {
       if (other.topic !== topic || other.group !== subscription.group) continue
       throw new BuswayError(

@@ -10,6 +10,7 @@
  */
 import type { Script, ScriptName, StagedPublish } from '@busway/lua'
 import type {
+  BatchContext,
   BusEvents,
   ConsumeContext,
   Delivery,
@@ -160,7 +161,7 @@ export interface ConsumeDependencies {
 }
 
 /**
- * consume/subscription.ts: `createSubscription(dependencies, topic, handler, options)` checks everything and throws; nothing is sent before `start`, which
+ * consume/subscription.ts: `createSubscription(dependencies, topic, work, options)` checks everything and throws; nothing is sent before `start`, which
  * the bus calls when it is ready (plugins started), or `fail` if it can't become so.
  */
 export interface OwnedSubscription extends Subscription {
@@ -179,4 +180,9 @@ export type AdminDependencies = Pick<ConsumeDependencies, 'runner' | 'relayer' |
 }
 
 export type AnyHandler = (message: Message, context: ConsumeContext) => unknown
+export type AnyBatchHandler = (messages: readonly Message[], context: BatchContext) => unknown
+/** What a subscription runs. */
+export type AnyWork =
+  | { readonly kind: 'message'; readonly handler: AnyHandler }
+  | { readonly kind: 'batch'; readonly handler: AnyBatchHandler }
 export type { ScriptName }

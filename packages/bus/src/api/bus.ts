@@ -1,5 +1,6 @@
 import type { RedisOptions } from 'ioredis'
 import type { TopicAdmin } from './admin.js'
+import type { BatchContext, BatchResult, ConsumeBatchOptions } from './batch.js'
 import type { Duration } from './duration.js'
 import type { EventsOptions, TopicEvents } from './events.js'
 import type { Inspection } from './inspection.js'
@@ -117,6 +118,20 @@ export interface BusCore<T extends object, P extends string> extends AsyncDispos
     topic: TopicOrPattern<T, K>,
     handler: (message: Message<T, Matching<T, K>>, context: ConsumeContext<T, P>) => Result<T[Matching<T, K>]>,
     options?: ConsumeOptions<T, P>,
+  ): Subscription
+  /**
+   * Handles the messages of a topic by batches, of `batch.size` or what has come in `batch.wait`. A handler that returns settles all of its messages; one
+   * that throws a `BatchError` fails those that it names, and settles the others; any other error fails all. They are tried again by the retry policy.
+   * Messages stand in their order of delivery; of one ordering key there is one at a time.
+   * Throws as `consume` does; `INVALID_TOPIC` also for a pattern.
+   *
+   * @example
+   * bus.consumeBatch('orders.paid', orders => table.insert(orders.map(({ body }) => body)), { batch: { size: 500, wait: '100ms' } })
+   */
+  consumeBatch<K extends TopicName<T>>(
+    topic: K,
+    handler: (messages: readonly Message<T, K>[], context: BatchContext<T, P>) => BatchResult<T[K]>,
+    options: ConsumeBatchOptions<T, P>,
   ): Subscription
   /**
    * What happens to the messages of a topic, in all groups and processes: settled, retried, dead, redriven, in progress. Nobody pays for it while nobody

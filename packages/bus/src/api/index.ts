@@ -6,6 +6,7 @@
  * (`declare module '@busway/bus' { interface PluginTypes ... }`); test/types holds that.
  */
 export * from './admin.js'
+export * from './batch.js'
 export * from './bus.js'
 export * from './delivery.js'
 export * from './duration.js'

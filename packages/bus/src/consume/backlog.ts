@@ -7,6 +7,8 @@ import type { HeldRange } from './held-range.js'
 export class Backlog {
   /** In messages. */
   size = 0
+  /** Of these, those that stand behind another of their key. */
+  behind = 0
   /** The position in its range of what `take` gave last. */
   index = -1
   #ranges: HeldRange[] = []
@@ -26,6 +28,7 @@ export class Backlog {
       const line = this.#lines.get(range.key)
       if (line !== undefined) {
         line.push(range)
+        this.behind += range.unstarted
         return
       }
       this.#lines.set(range.key, [])
@@ -39,7 +42,10 @@ export class Backlog {
     if (range === undefined) return undefined
     this.index = range.takeNext()
     this.size--
-    if (range.key !== undefined && range.unstarted > 0) this.#lines.get(range.key)?.unshift(range)
+    if (range.key !== undefined && range.unstarted > 0) {
+      this.#lines.get(range.key)?.unshift(range)
+      this.behind += range.unstarted
+    }
     if (range.key !== undefined || range.unstarted === 0) this.#dropFirst()
     return range
   }
@@ -48,13 +54,19 @@ export class Backlog {
   ended(key: string): void {
     const next = this.#lines.get(key)?.shift()
     if (next === undefined) this.#lines.delete(key)
-    else this.#ranges.push(next)
+    else {
+      this.behind -= next.unstarted
+      this.#ranges.push(next)
+    }
   }
 
   /** Takes out all that stands behind the message of this key that runs. */
   takeLine(key: string): HeldRange[] {
     const line = this.#lines.get(key)?.splice(0) ?? []
-    for (const range of line) this.size -= range.unstarted
+    for (const range of line) {
+      this.size -= range.unstarted
+      this.behind -= range.unstarted
+    }
     return line
   }
 

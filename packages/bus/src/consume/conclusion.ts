@@ -41,7 +41,8 @@ export class Conclusion {
           ? { kind: 'done', result }
           : { kind: 'retry', error: toError(failure.error), delayMs: 0, counted: true }
       this.#host.refused({ run, outcome, runMs })
-    } else if (failure === undefined) this.#verdicts.succeeded(run, result, staged, runMs)
+    } else if (run.member?.isExpired) this.#verdicts.expired(run)
+    else if (failure === undefined) this.#verdicts.succeeded(run, result, staged, runMs)
     else if (failure.at === 'decode') isRetried = this.#verdicts.undecodable(run, failure.error, runMs)
     else isRetried = this.#verdicts.failed(run, failure.error, runMs)
     this.#passedOn(run, isRetried)

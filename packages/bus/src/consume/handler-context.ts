@@ -2,7 +2,7 @@
 import type { ConsumeContext, Logger } from '../api/index.js'
 import type { Run } from './run.js'
 
-export class HandlerContext implements ConsumeContext {
+class HandlerContext implements ConsumeContext {
   readonly #run: Run
 
   constructor(run: Run) {
@@ -28,4 +28,10 @@ export class HandlerContext implements ConsumeContext {
   get progress(): ConsumeContext['progress'] {
     return this.#run.progress
   }
+}
+
+export function contextOf(run: Run): ConsumeContext {
+  const context = new HandlerContext(run)
+  run.subject.pipeline.extendContext?.(context, run)
+  return context
 }

@@ -41,9 +41,15 @@ export class Intake {
   /** How many to ask for; `others` are held or asked for beside the backlog. `isAtRisk`: no more than can start, see `Settler`. */
   room(others: number, isAtRisk: boolean): number {
     if (this.isShut || this.#leaving !== undefined) return 0
-    const held = this.backlog.size + others
+    const held = this.backlog.size - this.#notForThisBatch + others
     if (isAtRisk) return Math.max(0, this.#settings.concurrency - held)
     return ask(this.#lookahead, this.pace.perMessageMs, held)
+  }
+
+  /** A batch has one message of a key, so those behind it must not keep those of other keys out. */
+  get #notForThisBatch(): number {
+    const { batch, concurrency } = this.#settings
+    return batch === undefined ? 0 : Math.min(this.backlog.behind, concurrency)
   }
 
   /** The size of the backlog below which there is room. */

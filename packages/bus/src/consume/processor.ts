@@ -6,13 +6,17 @@
  * 3. A run whose signal was aborted keeps its slot until it returns; one lease later it is abandoned and the slot freed.
  *
  * A message that may have killed a process (`solo`) starts only when nothing else runs, and nothing starts beside it.
+ *
+ * With a batch handler the slots are its messages' (`size` times the batches at once): each run goes through the `handle` chain by itself, and ends when
+ * the batch has run that it joined inside (gatherer.ts).
  */
 import { BuswayError } from '../errors/index.js'
-import type { AnyHandler } from '../seams.js'
+import type { AnyBatchHandler, AnyWork } from '../seams.js'
 import type { Backlog } from './backlog.js'
+import { Batching } from './batching.js'
 import { Conclusion, type ConclusionHost } from './conclusion.js'
 import type { HeldRange } from './held-range.js'
-import { invocation } from './invocation.js'
+import { handlerCall, invocation, middlewares } from './invocation.js'
 import type { HandlerPace } from './lookahead.js'
 import { ReceivedMessage } from './received-message.js'
 import { isExhausted } from './retry-policy.js'
@@ -48,6 +52,9 @@ export class Processor {
   readonly #now: () => number
   readonly #conclusion: Conclusion
   readonly #watch: RunWatch
+  readonly #batching: Batching | undefined
+  /** A batch's messages need no middlewares: they join it at once. */
+  readonly #joinsAtOnce: boolean
   readonly #slice = new TimeSlice(() => this.start())
   readonly #slots: (Run | undefined)[]
   readonly #freeSlots: number[]
@@ -57,7 +64,7 @@ export class Processor {
   constructor(
     subject: RunSubject,
     settings: ConsumeSettings,
-    handler: AnyHandler,
+    work: AnyWork,
     parts: { backlog: Backlog; pace: HandlerPace; host: ProcessorHost; now: () => number },
   ) {
     this.#subject = subject
@@ -66,7 +73,12 @@ export class Processor {
     this.#pace = parts.pace
     this.#host = parts.host
     this.#now = parts.now
-    this.#run = runner(subject, invocation(subject, settings, handler))
+    const around = middlewares(subject, settings)
+    const batching = work.kind === 'batch' ? this.#newBatching(work.handler) : undefined
+    const call = work.kind === 'batch' ? (run: Run) => batching?.call(run) : handlerCall(work.handler)
+    this.#batching = batching
+    this.#joinsAtOnce = batching !== undefined && around === undefined && subject.pipeline.decode === undefined
+    this.#run = runner(subject, invocation(call, around))
     this.#conclusion = new Conclusion(subject, settings, parts.backlog, parts.host)
     this.#slots = new Array(settings.concurrency).fill(undefined)
     this.#freeSlots = Array.from({ length: settings.concurrency }, (_, i) => settings.concurrency - 1 - i)
@@ -79,6 +91,11 @@ export class Processor {
     })
   }
 
+  /** Places that are taken, in messages. A batch that runs takes its place whole. */
+  get occupied(): number {
+    return this.#batching === undefined ? this.running : Math.max(this.running, this.#batching.gatherer.occupied)
+  }
+
   /** What runs now. */
   runs(): Run[] {
     return this.#slots.filter((run) => run !== undefined)
@@ -89,7 +106,8 @@ export class Processor {
       const slot = this.#freeSlots.pop()
       if (slot === undefined) return
       const before = this.#backlog.size
-      void this.#work(slot)
+      if (this.#joinsAtOnce) this.#join(slot)
+      else void this.#work(slot)
       // Nothing could be taken: a solo message waits, or is running.
       if (this.#backlog.size === before) return
     }
@@ -98,6 +116,7 @@ export class Processor {
   /** Starts nothing more; what runs goes on. */
   stop(): void {
     this.#isStopped = true
+    this.#batching?.gatherer.review()
   }
 
   resume(): void {
@@ -108,7 +127,10 @@ export class Processor {
   /** Aborts what runs under this session, which is over, and refuses what it will still publish. */
   lost(settler: Settler, reason: BuswayError): Run[] {
     const runs = this.runs().filter((run) => run.range.held.settler === settler)
-    for (const run of runs) run.refuse(reason)
+    for (const run of runs) {
+      run.refuse(reason)
+      run.member?.batch?.refuse(reason)
+    }
     this.abort(runs, reason)
     return runs
   }
@@ -116,13 +138,14 @@ export class Processor {
   abort(runs: readonly Run[], reason: BuswayError): void {
     const nowMs = performance.now()
     for (const run of runs) {
-      run.abort(reason, nowMs)
+      this.#abort(run, reason, nowMs)
       this.#watch.aborted(run)
     }
   }
 
   close(): void {
     this.stop()
+    this.#batching?.gatherer.stop()
     this.#watch.stop()
   }
 
@@ -132,16 +155,33 @@ export class Processor {
       if (ending instanceof Promise) ending = await ending
       // Its slot is another's by now, and its outcome is told.
       if (run.isAbandoned) return
-      const runMs = performance.now() - run.startedMs
-      run.end()
-      this.#leave(run, slot)
-      this.#pace.observe(runMs, ending.waited)
-      this.#conclusion.ended(run, ending, runMs)
+      const runMs = this.#ended(run, ending)
       // What ended in this turn is settled before the next starts: should that one kill the process, these are not taken for running. Where handlers
       // take no time it would cost more than they do.
       if (ending.waited && runMs >= PAUSING_MS) break
     }
     this.#freeSlots.push(slot)
+  }
+
+  #join(slot: number): void {
+    const run = this.#next(slot)
+    if (run === undefined) this.#freeSlots.push(slot)
+    else this.#batching?.join(run, this.#joinEnded)
+  }
+
+  readonly #joinEnded = (run: Run, ending: Ending): void => {
+    if (run.isAbandoned) return
+    this.#ended(run, ending)
+    this.#freeSlots.push(run.slot)
+  }
+
+  #ended(run: Run, ending: Ending): number {
+    const runMs = run.ranMs(performance.now())
+    run.end()
+    this.#leave(run)
+    if (run.member?.isSample !== false) this.#pace.observe(runMs, ending.waited)
+    this.#conclusion.ended(run, ending, runMs)
+    return runMs
   }
 
   /** The next message's run, in this slot; `undefined` if none may start now. */
@@ -156,34 +196,67 @@ export class Processor {
       const message = new ReceivedMessage(this.#subject.topic, range, this.#backlog.index)
       const run = new Run(this.#subject, message, range, this.#backlog.index)
       run.startedMs = nowMs
+      run.slot = slot
       if (this.#backlog.size === this.refillAt) this.#host.refill()
       if (range.failure !== undefined && isExhausted(this.#settings.retry, range.failure)) {
         this.#conclusion.exhausted(run)
         continue
       }
-      const expiresAtMs = range.expiresAtMs(run.index)
-      if (expiresAtMs > 0 && expiresAtMs <= this.#now()) {
+      if (this.#isExpired(run)) {
         this.#conclusion.expired(run)
         continue
       }
       this.running++
       this.#slots[slot] = run
       this.#soloRuns = range.held.solo
+      this.#batching?.gatherer.taken(run)
       this.#watch.started(run)
       return run
     }
   }
 
+  #isExpired({ range, index }: Run): boolean {
+    const expiresAtMs = range.expiresAtMs(index)
+    return expiresAtMs > 0 && expiresAtMs <= this.#now()
+  }
+
   #mayStart({ held: { solo, settler } }: HeldRange): boolean {
     if (this.#isStopped || this.#soloRuns) return false
     if (solo && this.running > 0) return false
+    if (this.#batching?.gatherer.hasRoom === false) return false
     return !settler.isAtRisk || this.running + settler.unconfirmedEnds < this.#settings.concurrency
   }
 
-  #leave(run: Run, slot: number): void {
+  #leave(run: Run): void {
     this.running--
-    this.#slots[slot] = undefined
+    this.#slots[run.slot] = undefined
     if (run.range.held.solo) this.#soloRuns = false
+    this.#batching?.gatherer.ended(run)
+  }
+
+  #abort(run: Run, reason: BuswayError, nowMs: number): void {
+    if (run.abortReason !== undefined) return
+    run.abort(reason, nowMs)
+    this.#batching?.gatherer.aborted(run)
+  }
+
+  #newBatching(handler: AnyBatchHandler): Batching | undefined {
+    const { batch } = this.#settings
+    if (batch === undefined) return undefined
+    return new Batching(this.#subject, batch, handler, {
+      take: () => this.start(),
+      canTake: () => {
+        const { first } = this.#backlog
+        return first !== undefined && this.#freeSlots.length > 0 && this.#mayStart(first)
+      },
+      isShut: () => this.#isStopped || this.#soloRuns,
+      isExpired: (run) => this.#isExpired(run),
+      watch: (run) => this.#watch.started(run),
+      // As for runs: what took its time is settled before the next starts.
+      batchEnded: (ranMs) => {
+        if (ranMs < PAUSING_MS) this.start()
+      },
+    })
   }
 
   #timedOut(run: Run, nowMs: number): void {
@@ -192,14 +265,15 @@ export class Processor {
       'HANDLER_TIMEOUT',
       `The handler ran longer than ${timeoutMs} ms; pass ctx.signal on to what it waits for, or raise timeout`,
     )
-    run.log.warn({ timeoutMs }, 'The handler ran into its timeout: ctx.signal is aborted')
-    run.abort(reason, nowMs)
+    // A batch says it once.
+    if (run.member?.batch === undefined)
+      run.log.warn({ timeoutMs }, 'The handler ran into its timeout: ctx.signal is aborted')
+    this.#abort(run, reason, nowMs)
   }
 
   /** The run hangs: it is settled as failed, and whatever it still does is refused. */
   #abandon(run: Run, nowMs: number): void {
-    const slot = this.#slots.indexOf(run)
-    if (slot < 0) return
+    if (this.#slots[run.slot] !== run) return
     const reason = new BuswayError(
       'LEASE_LOST',
       'The run went on for a lease after its signal was aborted and was given up',
@@ -207,9 +281,9 @@ export class Processor {
     run.isAbandoned = true
     run.refuse(reason)
     run.end()
-    this.#leave(run, slot)
-    this.#freeSlots.push(slot)
-    const runMs = nowMs - run.startedMs
+    this.#leave(run)
+    this.#freeSlots.push(run.slot)
+    const runMs = run.ranMs(nowMs)
     this.#pace.observeAtLeast(runMs)
     this.#conclusion.abandoned(run, runMs)
     this.#host.abandoned(run)

@@ -20,7 +20,7 @@ export class RunWatch {
 
   started(run: Run): void {
     const { timeoutMs } = this.#options
-    if (timeoutMs !== undefined) this.#arm(run.startedMs + timeoutMs)
+    if (timeoutMs !== undefined) this.#arm(run.limitedFromMs + timeoutMs)
   }
 
   aborted(run: Run): void {
@@ -46,7 +46,8 @@ export class RunWatch {
     const { timeoutMs, leaseMs, runs, onTimeout, onOverdue } = this.#options
     const nowMs = performance.now()
     for (const run of [...runs()]) {
-      if (run.abortedMs === 0 && timeoutMs !== undefined && run.startedMs + timeoutMs <= nowMs) onTimeout(run, nowMs)
+      if (run.abortedMs === 0 && timeoutMs !== undefined && run.limitedFromMs + timeoutMs <= nowMs)
+        onTimeout(run, nowMs)
       if (run.abortedMs > 0 && run.abortedMs + leaseMs <= nowMs) onOverdue(run, nowMs)
       else if (run.abortedMs > 0) this.#arm(run.abortedMs + leaseMs)
       else this.started(run)

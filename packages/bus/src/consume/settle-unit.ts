@@ -40,7 +40,8 @@ export interface SettleUnit {
   readonly done: readonly Part[]
   /** What observers of `done` will be told. */
   readonly ended: readonly Ended[]
-  readonly stagedBytes: number
+  /** Said and published with them. */
+  readonly bytes: number
   /** In messages. */
   readonly size: number
 }
@@ -51,7 +52,7 @@ export const unitOf = (told: Told): SettleUnit => ({
   told: [told],
   done: [],
   ended: [],
-  stagedBytes: sizeOf(told.settle),
+  bytes: bytesOf(told.settle),
   size: 1,
 })
 
@@ -132,7 +133,7 @@ export class Together implements SettleSink {
       told: this.#told,
       done: partsOf(this.#done),
       ended: this.#done.flatMap(({ ended }) => ended ?? []),
-      stagedBytes: this.#told.reduce((sum, { settle }) => sum + sizeOf(settle), 0),
+      bytes: this.#told.reduce((sum, { settle }) => sum + bytesOf(settle), 0),
       size: waited,
     }
     this.#host.complete(this, waited, unit, [])
@@ -183,8 +184,12 @@ export const leasePart = ({ range, index, count }: Part): LeasePart =>
     ? { lease: range.lease }
     : { lease: range.lease, from: range.from + index, count }
 
-function sizeOf(settle: Settle): number {
-  let bytes = 0
+function bytesOf(settle: Settle): number {
+  let bytes = saidBytes(settle)
   if (settle.outcome === 'done') for (const { batch } of settle.staged ?? []) bytes += batch.value.byteLength
   return bytes
 }
+
+/** About as many, of what it says by itself. */
+export const saidBytes = (settle: Settle): number =>
+  (settle.outcome === 'done' ? settle.result : settle.error)?.length ?? 0

@@ -18,15 +18,19 @@ import {
   publishes,
   type SettleSink,
   type SettleUnit,
+  saidBytes,
   Together,
   type Told,
   unitOf,
 } from './settle-unit.js'
 
-/** Bounds of one request, so that no script runs long: outcomes of single messages, and about as many bytes said with them and published with them. */
+/**
+ * Bounds of one request, so that no script runs long: outcomes of single messages, and about as many bytes said with them, and with units. A unit that
+ * is larger goes by itself.
+ */
 const RECORDS = 500
 const SAID_BYTES = 1024 * 1024
-const STAGED_BYTES = 1024 * 1024
+const UNIT_BYTES = 1024 * 1024
 
 export interface Shipment {
   readonly acks: readonly LeasePart[]
@@ -203,7 +207,7 @@ export class Settler implements SettleSink {
     for (let i = 0; i < this.#told.length; i++) {
       if (i >= most) return i
       const { settle } = this.#told[i] as Told
-      bytes += (settle.outcome === 'done' ? settle.result : settle.error)?.length ?? 0
+      bytes += saidBytes(settle)
       if (i > 0 && bytes > SAID_BYTES) return i
     }
     return this.#told.length
@@ -214,10 +218,10 @@ export class Settler implements SettleSink {
     let count = 0
     let records = 0
     let bytes = 0
-    for (const { told, stagedBytes } of this.#publishing) {
-      records += told.length
-      bytes += stagedBytes
-      if (count > 0 && (records > RECORDS || bytes > STAGED_BYTES)) break
+    for (const unit of this.#publishing) {
+      records += unit.told.length
+      bytes += unit.bytes
+      if (count > 0 && (records > RECORDS || bytes > UNIT_BYTES)) break
       count++
     }
     return this.#publishing.splice(0, count)

@@ -35,24 +35,31 @@ export function runner(subject: RunSubject, invoke: (run: Run) => unknown): (run
     // Its slot is another's by now, and its outcome is told.
     return run.isAbandoned ? succeeded(undefined, undefined, false) : handle(run, invoke)
   }
-  const decodeAtOnce = (run: Run): Ending | Promise<Ending> => {
-    try {
-      run.message.body = decodeBody(run.range, run.index)
-    } catch (error) {
-      return failed({ error, at: 'decode' }, false)
-    }
-    return handle(run, invoke)
-  }
-  return decode === undefined ? decodeAtOnce : decodeAsync
+  return decode === undefined ? (run) => decoded(run) ?? handle(run, invoke) : decodeAsync
 }
+
+/** Decodes by the kernel. Answers the run's ending if that fails. */
+export function decoded(run: Run): Ending | undefined {
+  try {
+    run.message.body = decodeBody(run.range, run.index)
+    return undefined
+  } catch (error) {
+    return failed({ error, at: 'decode' }, false)
+  }
+}
+
+/** The run has this result, once what it staged is encoded. */
+export const withResult = (run: Run, result: unknown, waited: boolean): Ending | Promise<Ending> =>
+  run.staging === undefined ? succeeded(result, undefined, waited) : waitFor(run, result)
+
+export const handlerFailed = (error: unknown, waited: boolean): Ending => failed({ error, at: 'handler' }, waited)
 
 function handle(run: Run, invoke: (run: Run) => unknown): Ending | Promise<Ending> {
   try {
     const result = invoke(run)
-    if (isThenable(result) || run.staging !== undefined) return waitFor(run, result)
-    return succeeded(result, undefined, false)
+    return isThenable(result) ? waitFor(run, result) : withResult(run, result, false)
   } catch (error) {
-    return failed({ error, at: 'handler' }, false)
+    return handlerFailed(error, false)
   }
 }
 
@@ -61,7 +68,7 @@ async function waitFor(run: Run, pending: unknown): Promise<Ending> {
     const result = isThenable(pending) ? await pending : pending
     return succeeded(result, run.staging === undefined ? undefined : await run.staging.all(), true)
   } catch (error) {
-    return failed({ error, at: 'handler' }, true)
+    return handlerFailed(error, true)
   }
 }
 

@@ -11,7 +11,7 @@ import { hostname } from 'node:os'
 import { WATCHED } from '@busway/lua'
 import type { CloseOptions, CloseReport } from '../api/index.js'
 import { BuswayError } from '../errors/index.js'
-import type { AnyHandler, ConsumeDependencies, OwnedSubscription } from '../seams.js'
+import type { AnyWork, ConsumeDependencies, OwnedSubscription } from '../seams.js'
 import { durationMs } from '../validate/durations.js'
 import { invalidOption } from '../validate/options.js'
 import { Deadline } from './deadline.js'
@@ -37,9 +37,9 @@ const EMPTY_CLOSE_MS = 2_000
 export const createSubscription = (
   dependencies: ConsumeDependencies,
   topic: string,
-  handler: AnyHandler,
+  work: AnyWork,
   options: unknown,
-): OwnedSubscription => new ConsumerSubscription(dependencies, topic, handler, options)
+): OwnedSubscription => new ConsumerSubscription(dependencies, topic, work, options)
 
 /** What exists from `start` on. */
 interface Works {
@@ -55,7 +55,7 @@ class ConsumerSubscription implements OwnedSubscription {
   readonly closed: Promise<void>
 
   readonly #dependencies: ConsumeDependencies
-  readonly #handler: AnyHandler
+  readonly #work: AnyWork
   readonly #settings: ConsumeSettings
   readonly #intake: Intake
   readonly #deadline = new Deadline()
@@ -72,13 +72,18 @@ class ConsumerSubscription implements OwnedSubscription {
   #settleReady: { resolve: () => void; reject: (error: Error) => void } = { resolve: nothing, reject: nothing }
   #resolveClosed: () => void = nothing
 
-  constructor(dependencies: ConsumeDependencies, topic: string, handler: AnyHandler, options: unknown) {
+  constructor(dependencies: ConsumeDependencies, topic: string, work: AnyWork, options: unknown) {
+    const { kind, handler } = work
     if (typeof handler !== 'function')
-      throw invalidOption('handler', handler, 'a function of a message and its context')
+      throw invalidOption(
+        'handler',
+        handler,
+        `a function of ${kind === 'batch' ? 'messages and their' : 'a message and its'} context`,
+      )
     this.topic = topic
     this.#dependencies = dependencies
-    this.#handler = handler
-    this.#settings = checkConsumeOptions(dependencies.service, options, dependencies.pipeline())
+    this.#work = work
+    this.#settings = checkConsumeOptions(dependencies.service, options, dependencies.pipeline(), kind)
     this.#intake = new Intake(this.#settings, {
       isAsking: () => this.#session?.isAsking ?? false,
       gaveBack: () => this.#session?.pump(),
@@ -109,7 +114,7 @@ class ConsumerSubscription implements OwnedSubscription {
     }
     const events = new SubscriptionEvents(subject, this.#dependencies)
     const { backlog, pace } = this.#intake
-    const processor = new Processor(subject, this.#settings, this.#handler, {
+    const processor = new Processor(subject, this.#settings, this.#work, {
       backlog,
       pace,
       now: () => this.#dependencies.runner.now(),
@@ -198,7 +203,7 @@ class ConsumerSubscription implements OwnedSubscription {
     const owner: SessionOwner = {
       room: (asked) => {
         const { keptBack, isAtRisk } = session.settler
-        return this.#intake.room(processor.running + asked + keptBack, isAtRisk)
+        return this.#intake.room(processor.occupied + asked + keptBack, isAtRisk)
       },
       received: (ranges, times) => {
         this.#received(ranges, processor)
@@ -319,7 +324,7 @@ class ConsumerSubscription implements OwnedSubscription {
 
   #received(ranges: readonly HeldRange[], processor: Processor): void {
     this.#intake.receive(ranges)
-    processor.refillAt = this.#intake.refillAt(processor.running)
+    processor.refillAt = this.#intake.refillAt(processor.occupied)
     processor.start()
   }
 
@@ -365,6 +370,7 @@ class ConsumerSubscription implements OwnedSubscription {
       processor.abort(processor.runs(), new BuswayError('BUS_CLOSED', 'The subscription was closed and time is up'))
       // What answers to its signal at once is still settled.
       await new Promise((resolve) => setImmediate(resolve))
+      this.#session?.settler.hurry()
     }
     const running = processor.runs()
     const session = this.#session

@@ -5,7 +5,7 @@ import { BuswayError, UnrecoverableError } from '../errors/index.js'
 import { encodeError, loggable, toError } from './error-record.js'
 import { judge, type RetrySettings } from './retry-policy.js'
 import type { Run, RunSubject } from './run.js'
-import type { Ended } from './settle-unit.js'
+import type { Ended, SettleSink } from './settle-unit.js'
 
 /** Bytes. A result for `reportTo` is part of a settle, which must stay small. */
 const RESULT_LIMIT = 256 * 1024
@@ -28,7 +28,7 @@ export class Verdicts {
     const isAskedFor = reportTo !== undefined || keepResultMs !== undefined
     const isWatched = result !== undefined && this.#subject.watching.isOn
     if (this.#isBare && staged === undefined && !isAskedFor && !isWatched) {
-      range.held.settler.done(range, index)
+      sinkOf(run).done(range, index)
       return
     }
     const outcome: Outcome = { kind: 'done', result }
@@ -36,7 +36,7 @@ export class Verdicts {
     const guardCalls = this.#guardCalls(run, outcome)
     const resultJson = isAskedFor || isWatched ? this.#resultJson(run, result, isAskedFor) : undefined
     if (guardCalls === undefined && staged === undefined && resultJson === undefined) {
-      range.held.settler.done(range, index, ended)
+      sinkOf(run).done(range, index, ended)
       return
     }
     this.#tell(run, ended, {
@@ -57,7 +57,8 @@ export class Verdicts {
     }
     const { delayMs, counted } = verdict
     const outcome: Outcome = { kind: 'retry', error, delayMs, counted }
-    run.log.warn(
+    const level = run.member?.isLogged ? 'debug' : 'warn'
+    run.log[level](
       { error: `${error.name}: ${error.message}`, retryInMs: delayMs },
       'The handler failed; it is tried again',
     )
@@ -86,7 +87,7 @@ export class Verdicts {
   #lost(run: Run, error: Error, runMs: number): void {
     run.log.error({ err: error }, 'Redis has lost a message: is its maxmemory-policy noeviction?')
     const ended = this.#ended(run, { kind: 'dead', error, reason: 'undecodable' }, runMs)
-    run.range.held.settler.done(run.range, run.index, ended)
+    sinkOf(run).done(run.range, run.index, ended)
   }
 
   /** Its time was up before it could start. */
@@ -113,7 +114,7 @@ export class Verdicts {
   }
 
   #tell(run: Run, ended: Ended | undefined, settle: Settle): void {
-    run.range.held.settler.tell(run.range, run.index, settle, ended)
+    sinkOf(run).tell(run.range, run.index, settle, ended)
   }
 
   #ended(run: Run, outcome: Outcome, runMs: number): Ended | undefined {
@@ -164,3 +165,5 @@ export class Verdicts {
     return `!${JSON.stringify({ name: 'BuswayError', message: why })}`
   }
 }
+
+const sinkOf = ({ member, range }: Run): SettleSink => member?.sink ?? range.held.settler

@@ -48,17 +48,26 @@ export class UnrecoverableError extends BuswayError {
 }
 
 /**
- * Fails the messages with these ids of a batch; the others settle as done.
+ * Thrown by batch handlers: fails the messages with these ids; the others are done. A map says why, for each: then a message can be put off
+ * (`RetryAfterError`) or given up (`UnrecoverableError`) by itself. For a list, `cause` is what failed them all.
+ * An id that no message of the batch has fails all of the batch, as what was meant would be lost.
  *
  * @example
- * throw new BatchError(failed.map((message) => message.id))
+ * throw new BatchError(failed.map((message) => message.id), { cause: error })
+ * @example
+ * throw new BatchError(new Map(failed.map(({ message, error }) => [message.id, error])))
  */
 export class BatchError extends BuswayError {
   readonly ids: readonly string[]
+  /** Each message's error. */
+  readonly failures: ReadonlyMap<string, unknown>
 
-  constructor(ids: readonly string[], options: { cause?: unknown } = {}) {
+  constructor(failed: readonly string[] | ReadonlyMap<string, unknown>, options: { cause?: unknown } = {}) {
+    const isMap = failed instanceof Map
+    const ids: readonly string[] = isMap ? [...failed.keys()] : [...(failed as readonly string[])]
     super('BATCH_FAILED', `${ids.length} of the batch's messages failed`, options)
-    this.ids = [...ids]
+    this.ids = ids
+    this.failures = isMap ? failed : new Map(ids.map((id) => [id, options.cause ?? this]))
   }
 
   override get name(): string {
