@@ -1,4 +1,4 @@
-import { testContext, testMessage } from '@busway/testing'
+import { testBatchContext, testContext, testMessage } from '@busway/testing'
 import { expect } from 'chai'
 
 describe('a test message', () => {
@@ -86,5 +86,32 @@ describe('a test context', () => {
   it('holds what plugins add, where it is given', () => {
     const ctx = testContext({ group: 'ledger', tenant: 'acme' } as object)
     expect(ctx).to.include({ group: 'ledger', tenant: 'acme' })
+  })
+})
+
+describe('a test context of a batch', () => {
+  const [first, second] = [testMessage('a', 1), testMessage('a', 2)]
+
+  it('records what is published for all, and for each message', async () => {
+    const ctx = testBatchContext()
+    await ctx.publish('all', 2)
+    await ctx.of(second).publish('one', 2)
+    expect(ctx.published).to.deep.equal([{ topic: 'all', body: 2, options: {} }])
+    expect(ctx.of(second).published).to.deep.equal([{ topic: 'one', body: 2, options: {} }])
+    expect(ctx.of(first).published).to.deep.equal([])
+  })
+
+  it('holds what plugins add to the context of each message, where it is given', () => {
+    const ctx = testBatchContext({ group: 'ledger' }, ({ body }) => ({ tenant: `t${body}` }) as object)
+    expect(ctx.of(first)).to.include({ group: 'ledger', tenant: 't1' })
+    expect(ctx).to.include({ group: 'ledger' }).and.not.to.have.property('tenant')
+  })
+
+  it('aborts those of its messages when it is aborted, and not the other way round', () => {
+    const ctx = testBatchContext()
+    ctx.of(first).abort()
+    expect([ctx.signal.aborted, ctx.of(second).signal.aborted]).to.deep.equal([false, false])
+    ctx.abort()
+    expect([ctx.signal.aborted, ctx.of(second).signal.aborted]).to.deep.equal([true, true])
   })
 })

@@ -1,4 +1,5 @@
 /** What tests of services need: a private Redis, messages and contexts to call handlers with, and a way to wait until a bus is idle. */
+export { type TestBatchContext, testBatchContext } from './batch-context.js'
 export { type TestContext, type TestPublish, testContext } from './context.js'
 export { describeRedis, type FindRedisOptions, findRedis } from './find.js'
 export { type Askable, type IdleOptions, idle } from './idle.js'

@@ -1,4 +1,13 @@
-import { type BusOf, type ConsumeContext, createBus, type Handler, type Message, type Subscription } from '@busway/bus'
+import {
+  BatchError,
+  type BatchHandler,
+  type BusOf,
+  type ConsumeContext,
+  createBus,
+  type Handler,
+  type Message,
+  type Subscription,
+} from '@busway/bus'
 import { same } from './equal.js'
 import { dedupe, flow, ratelimit } from './plugins.js'
 import { type OrderPaid, topics } from './topics.js'
@@ -80,6 +89,55 @@ export const onQuote: Handler<typeof bus, 'fares.quote'> = () => ({ price: 9 })
 bus.consume('fares.quote', onQuote)
 // @ts-expect-error no such topic
 export const onNothing: Handler<typeof bus, 'orders.payed'> = () => {}
+
+// Batches: a list of messages, and a context for all of them.
+const batches: Subscription = bus.consumeBatch(
+  'orders.paid',
+  async (messages, ctx) => {
+    same<(typeof messages)[number]['body'], OrderPaid>()
+    await ctx.publish('orders.created', { id: '1', total: 1, note: null, at: new Date(), state: 'new', lines: [] })
+    // @ts-expect-error typed by topic
+    await ctx.publish('orders.paid', { id: 4 })
+    // @ts-expect-error what plugins add is about one message
+    ctx.rateLimit('10s')
+    for (const message of messages) {
+      const one = ctx.of(message)
+      one.rateLimit('10s')
+      await one.publish('orders.paid', message.body, { dedupe: { key: 'a' } })
+    }
+    // @ts-expect-error the messages are what was said
+    messages.push(messages[0])
+    if (ctx.signal.aborted)
+      throw new BatchError(
+        messages.map(({ id }) => id),
+        { cause: new Error('why') },
+      )
+    throw new BatchError(new Map(messages.map(({ id }) => [id, new Error(id)])))
+  },
+  { batch: { size: 100, wait: '1s' }, concurrency: 2, inbox: { window: '1h' } },
+)
+await batches.ready
+// @ts-expect-error what makes a batch has to be said
+bus.consumeBatch('orders.paid', () => {})
+// @ts-expect-error and how large it is
+bus.consumeBatch('orders.paid', () => {}, { batch: { wait: '1s' } })
+// @ts-expect-error a batch is of one topic
+bus.consumeBatch('orders.*', () => {}, { batch: { size: 10 } })
+// @ts-expect-error an option of batches
+bus.consume('orders.paid', () => {}, { batch: { size: 10 } })
+// A topic that declares a reply wants one for each message.
+bus.consumeBatch('fares.quote', (messages) => messages.map(() => ({ price: 9 })), { batch: { size: 10 } })
+bus.consumeBatch('fares.quote', async (messages) => messages.map(() => ({ price: 9 })), { batch: { size: 10 } })
+// @ts-expect-error not the replies
+bus.consumeBatch('fares.quote', () => ({ price: 9 }), { batch: { size: 10 } })
+// @ts-expect-error no replies
+bus.consumeBatch('fares.quote', async () => {}, { batch: { size: 10 } })
+export const onManyPaid: BatchHandler<typeof bus, 'orders.paid'> = async (messages, ctx) => {
+  for (const message of messages) ctx.of(message).log.info({ id: message.body.id }, 'paid')
+}
+bus.consumeBatch('orders.paid', onManyPaid, { batch: { size: 10 } })
+// @ts-expect-error the handler of another topic
+bus.consumeBatch('orders.created', onManyPaid, { batch: { size: 10 } })
 
 // The parts by name.
 const handle = (message: Message<{ a: string }>, ctx: ConsumeContext<{ a: string }>) => ctx.publish('a', message.body)

@@ -1,6 +1,6 @@
 // The kit for tests of services.
-import { createBus, type Handler } from '@busway/bus'
-import { idle, testContext, testMessage } from '@busway/testing'
+import { type BatchHandler, createBus, type Handler } from '@busway/bus'
+import { idle, testBatchContext, testContext, testMessage } from '@busway/testing'
 import { flow, ratelimit } from './plugins.js'
 import { type OrderPaid, topics } from './topics.js'
 
@@ -45,6 +45,16 @@ ctx.progressed satisfies readonly unknown[]
 // @ts-expect-error only handlers add to it
 ctx.progressed.push(1)
 ctx.abort(new Error('late'))
+
+declare const onManyPaid: BatchHandler<AppBus, 'orders.paid'>
+const all = testBatchContext<AppBus>({ group: 'ledger' }, ({ topic }) => ({
+  children: async () => [{ topic, result: 1 }],
+}))
+await onManyPaid([paid], all)
+all.of(paid).published.length satisfies number
+all.abort()
+// @ts-expect-error what plugins add is about one message
+all.children()
 
 await idle(bus)
 await idle(bus, ['orders.paid'], { timeout: '5s', ignore: ['retrying', 'scheduled', 'unclaimed'] })

@@ -16,6 +16,8 @@ bus.consume('invoices.*', () => {})
 bus.consume('orders.paid', (message) => message.body.total)
 bus.consume('fares.quote', () => 'nine')
 bus.consume('orders.paid', () => {}, { concurency: 5 })
+bus.consumeBatch('orders.paid', (messages) => messages.body, { batch: { size: 10 } })
+bus.consumeBatch('orders.paid', () => {}, { batch: 10 })
 bus.use({ name: 'no-api', setup() {} })
 createBus({ topics })
 export const handler: Handler<typeof bus, 'orders.payed'> = () => {}
