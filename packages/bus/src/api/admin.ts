@@ -120,7 +120,7 @@ export interface GroupAdmin<Body = unknown> {
 /** How a group ended a message. */
 export interface Settled<Result = unknown> {
   readonly id: string
-  /** Absent where no group had it yet: a waiting message that was replaced. */
+  /** Absent where no group had it yet: a waiting message that was replaced or purged. */
   readonly group?: string
   /** `dead` and `expired`: it is a dead letter. */
   readonly outcome: Report['outcome']

@@ -67,7 +67,7 @@ export interface OfMessage {
 /** A group has ended a message for good. `result`: what its handler returned, as JSON carries it, at most 256 KiB; `error`: why that can't be told. */
 export interface MessageSettled extends Omit<OfMessage, 'group'> {
   readonly type: 'settled'
-  /** Absent where no group had it yet: a waiting message that was replaced. */
+  /** Absent where no group had it yet: a waiting message that was replaced or purged. */
   readonly group?: string
   /** `done`: handled. All others: it will not be handled any more, by whose doing. */
   readonly outcome: Exclude<Report['outcome'], 'dead' | 'expired'>

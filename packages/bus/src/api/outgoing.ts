@@ -34,7 +34,7 @@ export interface ReportRequester {
 /** What a topic named by `reportTo` receives as a body, once for each group that ended the message. Its type is `busway.report`. */
 export interface Report {
   readonly id: string
-  /** Absent where no group had it yet: a waiting message that was replaced. */
+  /** Absent where no group had it yet: a waiting message that was replaced or purged. */
   readonly group?: string
   readonly outcome: 'done' | 'dead' | 'purged' | 'expired' | 'cancelled' | 'replaced' | 'removed'
   readonly result?: unknown
