@@ -102,7 +102,10 @@ function lib.honourFollowers(lone)
 end
 
 function lib.writeFinished()
-  if #endingOrder == 0 then return end
+  if #endingOrder == 0 then
+    ending = {} -- what follows may change what was learnt: a promotion brings more of a batch
+    return
+  end
   local pending = lib.readWith('HMGET', P .. 'pending', endingOrder)
   local gone, goneBatches, goneValues, goneLone = {}, {}, {}, {}
   local alive, marks, lone = {}, {}, {}

@@ -326,6 +326,31 @@ describe('the scripts', () => {
     })
   })
 
+  describe('a batch of which more becomes due in the very request that recovers some of it', () => {
+    it('is settled by all of its messages, each once', async () => {
+      const due = async (...members: number[]) => {
+        const waiting = await place.redis.zrange(driven.scripts.key(TOPIC, 'scheduled'), '0', '-1')
+        for (const i of members) await place.redis.zadd(driven.scripts.key(TOPIC, 'scheduled'), 1, waiting[i] as string)
+      }
+      await enter('busAAAAA~1', 'g', { concurrency: 1, maxCrashes: 1 })
+      await enter('busBBBBB~1')
+      await put([
+        { value: encodeBatch(['running']) },
+        { value: encodeBatch(['held', 'late', 'next'], { expiresAtMs: [0, 1, 0] }), delayMs: 1e6 },
+      ])
+      await due(0)
+      expect(bodies(await go('busAAAAA~1'))).to.deep.equal(['running', 'held'])
+      // Its session goes silent, and the rest is due.
+      await place.redis.zadd(driven.scripts.key(TOPIC, 'g@1:sessions'), 1, 'busAAAAA~1')
+      await due(0, 1)
+      const reply = await go('busBBBBB~1', { renew: true })
+      expect(bodies(reply)).to.deep.equal(['held', 'next'])
+      await go('busBBBBB~1', { acks: reply.ranges.map(({ lease }) => ({ lease })), want: 0 })
+      await driven.scripts.run(purge, TOPIC, { group: 'g', what: 'dead', limit: 10, producer: 'freshAAA' })
+      expect([...(await readTopic(place.redis, place.namespace, TOPIC)).pending]).to.deep.equal([])
+    })
+  })
+
   describe('many sessions that went silent at once', () => {
     it('are recovered in steps that follow one another, not one at each renewal', async () => {
       const silent = Array.from({ length: 25 }, (_, i) => `gone____~${i}`)
