@@ -78,28 +78,36 @@ end
 -- unit: list of { batch, index, position, calls }. Adds to `plan` (answering the plan to go on with) and to `outcomes`.
 -- `binding`: whether a guard may refuse. What a settle published cannot be undone.
 function lib.admitUnit(plan, messages, outcomes, binding)
-  local unit = { shared = {}, replaced = {} }
+  local unit, named = { shared = {}, replaced = {} }, {}
   for index, message in ipairs(messages) do
-    if lib.exists(message.batch) then
+    local own = message.batch.own
+    if lib.exists(message.batch) or own and named[own] then
       message.out = true
-      outcomes[#outcomes + 1] = { message.position, 'duplicate', message.batch.own }
+      outcomes[#outcomes + 1] = { message.position, 'duplicate', own }
     elseif message.calls then
       message.described = lib.describe(message, index - 1)
       local verdict, guard = lib.checkMessage(message.described, message, unit)
       if verdict and verdict[1] == 'duplicate' then
         message.out = true
+        lib.leaveOut(message)
         outcomes[#outcomes + 1] = { message.position, 'duplicate', verdict[2] }
       elseif verdict and binding then
         for _, refused in ipairs(messages) do
           outcomes[#outcomes + 1] = { refused.position, 'reject', guard, verdict[2], tonumber(verdict[3]) or -1 }
+          lib.leaveOut(refused)
         end
         return plan
       end
     end
+    if own and not message.out then named[own] = true end
   end
   if #unit.replaced > 0 then
     lib.enqueue(plan) -- what is replaced may be of this very request
     plan = lib.newPlan()
+  end
+  local isBeyondBound = lib.isBeyondBound -- where the topic has one
+  if binding and isBeyondBound and isBeyondBound(messages, unit.replaced, outcomes) then return plan end
+  if #unit.replaced > 0 then
     --@include lib/watching
     for _, id in ipairs(unit.replaced) do lib.takeBack(id) end
   end

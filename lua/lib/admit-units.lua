@@ -21,12 +21,16 @@ end
 
 function lib.admitUnits(plan, batches, at, outcomes)
   local messages, first = lib.messagesOf(batches, at), 1
+  if lib.settings().maxWaiting then
+    --@include lib/bound
+  end
   -- Applies come before the batches are written, so memory is asked for here: Redis 6.2 looks at the first write only.
   call('HINCRBY', P .. 'meta', 'seq', 0)
-  for size in string.gmatch(ARGV[6] == '' and tostring(#messages) or ARGV[6], '%d+') do
-    local unit = {}
-    for i = first, math.min(#messages, first + size - 1) do unit[#unit + 1] = messages[i] end
-    first = first + size
+  local size = string.gmatch(ARGV[6], '%d+')
+  while first <= #messages do
+    local unit, last = {}, math.min(#messages, first + (size() or 1) - 1)
+    for i = first, last do unit[#unit + 1] = messages[i] end
+    first = last + 1
     plan = lib.admitUnit(plan, unit, outcomes, true)
   end
   return plan

@@ -17,6 +17,14 @@ function lib.areMarks()
   return lib.noted('marks') + lib.counting(P .. 'groups', '::marks') > 0
 end
 
+-- Of its batch this message is not accepted.
+function lib.leaveOut(message)
+  local batch = message.batch
+  batch.out = batch.out or {}
+  batch.out[message.index] = true
+  lib.leftOut = true
+end
+
 function lib.newPlan()
   return {
     values = {}, lone = {}, follows = {}, batches = {}, has = {},

@@ -23,9 +23,13 @@ function lib.findMessage(id)
     end
   end
   if batch and (not message.lone or message.lone == id) then
-    local head = call('GETRANGE', P .. 'b:' .. batch, 0, 3)
-    local total = #head == 4 and lib.u16(head, 3) or 0
-    if index < total then
+    local key = P .. 'b:' .. batch
+    local head = call('GETRANGE', key, 0, 11)
+    local total = #head == 12 and lib.u16(head, 3) or 0
+    local ends = index < total and 12 + lib.u16(head, 11) + 4 * index
+    local window = ends and call('GETRANGE', key, ends, ends + 7) or ''
+    -- What was not accepted of its batch has no bytes there.
+    if #window == 8 and lib.u32(window, 1) ~= lib.u32(window, 5) then
       local _, generation = lib.pairsOf(call('HGET', P .. 'pending', batch))
       message.several = { batch = batch, total = total, index = index, generation = generation }
     end

@@ -25,11 +25,11 @@ function lib.notItsTurn(session, number)
   return { 0, now, kept and lib.flatOutcomes(cmsgpack.unpack(kept)) or {}, {}, 0 }
 end
 
--- The request's batches, from position 9, and where what follows them begins; nil if one is no batch.
+-- The request's batches, from position 10, and where what follows them begins; nil if one is no batch.
 function lib.readBatches(session, number)
   local n, marks = tonumber(ARGV[4]), {}
   for batch, special in string.gmatch(ARGV[5], '(%d+)(%a[^;]*);') do marks[tonumber(batch)] = special end
-  local batches, ownAt = {}, 9 + n
+  local batches, ownAt = {}, 10 + n
   for i = 0, n - 1 do
     local mark = marks[i] or ''
     local own
@@ -37,7 +37,7 @@ function lib.readBatches(session, number)
       own = ARGV[ownAt]
       ownAt = ownAt + 1
     end
-    local batch = lib.readBatch(ARGV[9 + i], mark, session .. '-' .. string.format('%.0f', number) .. '-' .. i, own)
+    local batch = lib.readBatch(ARGV[10 + i], mark, session .. '-' .. string.format('%.0f', number) .. '-' .. i, own)
     if not batch then return nil end
     batches[i + 1] = batch
   end

@@ -48,7 +48,7 @@ if #ARGV > 10 then
   if not rare then return redis.error_reply(problem) end
 end
 local state = lib.stateOf(group)
-local meta = lib.readFields(P .. 'meta', 'scheduled', 'outbox', 'watched')
+local meta = lib.readFields(P .. 'meta', 'scheduled', 'outbox', 'watched', 'blocked')
 lib.watched = tonumber(meta.watched or 0) > now
 --@include lib/watching
 local held = lib.loadLeases(session, lib.leaseNumbers(acks, releases, rare and rare.settles))
@@ -172,6 +172,10 @@ end
 local failures = lib.failuresOf(group, taken)
 lib.writeFinished()
 lib.writeCounts()
+if meta.blocked then
+  --@include lib/tell-producers
+  lib.tellProducers()
+end
 if lib.watchers then lib.watchers.tell() end
 lib.concludeRequest(group, session, number)
 

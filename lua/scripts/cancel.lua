@@ -67,6 +67,10 @@ elseif message then
   end
 end
 lib.writeCounts()
+if call('HGET', P .. 'meta', 'blocked') then
+  --@include lib/tell-producers
+  lib.tellProducers()
+end
 if lib.watchers then lib.watchers.tell() end
 lib.wakeMarked()
 if ended > before then call('SET', record, ended, 'EX', REMEMBERED_S) end

@@ -4,9 +4,9 @@
 -- ARGV  1 session or ''  2 settings (`<name>=<value>;...`; without a value it is unset)  3.. groups
 -- Returns now
 -- Keeps  a session that is known keeps its number; a group that exists stays as it is, a setting that is not named as well. So it may be repeated
---       at any time.
+--       at any time. Producers that wait for room are told of a bound that leaves some.
 -- Died or reply lost right after: the client sends it again.
--- Cost  4 commands, and 1 per group that exists, 4 per new one, 1 per setting.
+-- Cost  4 commands, and 1 per group that exists, 4 per new one, 1 per setting and 1 for all.
 
 --@include lib/call
 --@include lib/time
@@ -21,5 +21,9 @@ for name, value in string.gmatch(ARGV[2], '(%w+)=([^;]*);') do
 end
 for i = 3, #ARGV do lib.makeGroup(ARGV[i]) end
 lib.writeCounts()
+if ARGV[2] ~= '' and call('HGET', P .. 'meta', 'blocked') then
+  --@include lib/tell-producers
+  lib.tellProducers()
+end
 if ARGV[1] ~= '' then call('SET', P .. 'p:' .. ARGV[1], 0, 'EX', 86400, 'NX') end
 return now

@@ -57,12 +57,16 @@ end
 
 -- 3. End some of it.
 local ended, more = lib.goOnWith(limit, function() return true end)
+if call('HGET', P .. 'meta', 'blocked') then
+  --@include lib/tell-producers
+  lib.tellProducers()
+end
 if lib.watchers then lib.watchers.tell() end
 
 -- 4. Nothing is left.
 outbox = tonumber(call('HGET', P .. 'meta', 'outbox') or 0)
 if not more and outbox == 0 and not isThere then
-  call('DEL', P .. 'meta')
+  call('DEL', P .. 'meta', P .. 'blocked', P .. 'blocked:need')
   call('HDEL', P .. 'groups', '::generation', '::marks')
 end
 return { 0, ended, more and 1 or 0, outbox, isThere and 1 or 0 }

@@ -1,8 +1,9 @@
 -- Runs request n of a producer session, once. The hot call of a producer.
 --
 -- KEYS  meta, never
--- ARGV  1 session  2 number  3 lowest unanswered number  4 batches  5 marks (`<batch><marks>;...`)  6 units (sizes, `3,1,...`; '' without guards)
---       7 guard calls (`<message> <guard> <n>;...`)  8 guard keys (JSON)  9.. the batches; the own ids of those marked `i`; the guards' arguments
+-- ARGV  1 session  2 number  3 lowest unanswered number  4 batches  5 marks (`<batch><marks>;...`)  6 units (sizes, `3,1,...`; '': each message is one)
+--       7 guard calls (`<message> <guard> <n>;...`)  8 guard keys (JSON)  9 '', or `-` if its producer keeps units for which there is no room, or the bus that is to be told of room then
+--       10.. the batches; the own ids of those marked `i`; the guards' arguments
 -- Returns { 0, now, outcomes, guard errors, outbox has entries (0 or 1) }, { 1, last number } (gap), { 2 } (unknown producer) or
 --       { 3 } (the topic was deleted, and this producer is forgotten). Outcomes, of what was not plainly accepted:
 --       message, 'duplicate', id  or  message, 'reject', guard, reason, retryMs or -1
@@ -49,6 +50,11 @@ if ARGV[7] == '' then
     end
     position = position + batch.total
   end
+  if #plan.batches > 0 and lib.settings().maxWaiting then
+    --@include lib/bound
+    --@include lib/accept-units
+    if plan.backCount + plan.frontCount + #plan.due > lib.roomLeft() then plan, outcomes = lib.acceptUnits(batches) end
+  end
 else
   --@include lib/author
   --@include lib/finish
@@ -61,8 +67,13 @@ else
 end
 
 -- 4. Write: bytes, pending, ranges, counts; wake. Last the number.
+if lib.leftOut then
+  --@include lib/trim
+  lib.trimBatches(plan, batches)
+end
 lib.enqueue(plan)
 lib.writeCounts()
+if lib.blocked then lib.awaitRoom() end
 if lib.watchers then lib.watchers.tell() end
 lib.wakeMarked()
 lib.recordRequest(session, number, last, ARGV[3], outcomes)

@@ -28,5 +28,9 @@ if what ~= '' and tonumber(call('HGET', P .. 'meta', what) or 0) > 0 then
   if what == 'scheduled' then lib.detachScheduled('purged') else lib.detachUnclaimed('purged') end
 end
 local ended, more = lib.goOnWith(limit, function(ref) return string.byte(ref) == 64 end) -- `@`: without a name
+if call('HGET', P .. 'meta', 'blocked') then
+  --@include lib/tell-producers
+  lib.tellProducers()
+end
 if lib.watchers then lib.watchers.tell() end
 return { ended, more and 1 or 0 }

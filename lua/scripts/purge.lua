@@ -46,5 +46,9 @@ else
 end
 lib.writeFinished()
 lib.writeCounts()
+if call('HGET', P .. 'meta', 'blocked') then
+  --@include lib/tell-producers
+  lib.tellProducers()
+end
 if lib.watchers then lib.watchers.tell() end
 return { purged, more and 1 or 0 }

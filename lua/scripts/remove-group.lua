@@ -32,5 +32,9 @@ if not underWay then
   underWay = group.ref
 end
 local ended, more = lib.goOnRemoving(name, underWay, limit)
+if call('HGET', P .. 'meta', 'blocked') then
+  --@include lib/tell-producers
+  lib.tellProducers()
+end
 if lib.watchers then lib.watchers.tell() end
 return { ended, more and 1 or 0 }

@@ -85,12 +85,16 @@ export interface PublishRequest {
   number: number
   lowestUnanswered: number
   batches: readonly BatchToPublish[]
-  /** Sizes, in messages, of the callers' units, in order. Left out: no guard calls, so units do not matter. */
+  /** Sizes, in messages, of the callers' units, in order. Left out: each message is one. */
   units?: readonly number[]
+  /** The producer keeps units for which there is no room, so all that is behind them is refused as well; `bus` is told when there is room. */
+  keeps?: { readonly bus?: string }
   guardCalls?: readonly PublishGuardCall[]
   /** Needed with `guardCalls`. */
   guardKeys?: GuardKeys
 }
+/** The name of the kernel's own guard: so many messages wait that there is no room for the unit. With `retryMs` there may be later. */
+export const MAX_WAITING = 'maxWaiting'
 /** What became of a message that was not plainly accepted. `reject` is told for every message of its unit. */
 export type PublishOutcome =
   | { message: number; verdict: 'duplicate'; id: string }

@@ -44,6 +44,8 @@ export interface DrivenTopic {
   bodies(reply: Advanced): unknown[]
   /** What is published to the wake channel of the bus `busAAAAA` during something. */
   wakes(during: () => Promise<unknown>): Promise<string[]>
+  /** The same of another channel of the topic. */
+  heard(channel: string, during: () => Promise<unknown>): Promise<string[]>
 }
 
 /** Registers the hooks of a `describe`. */
@@ -96,8 +98,10 @@ export function drivenTopic(): DrivenTopic {
       return reply
     },
 
-    async wakes(during) {
-      const channel = scripts.key(TOPIC, 'wake:busAAAAA')
+    wakes: (during) => driven.heard('wake:busAAAAA', during),
+
+    async heard(name, during) {
+      const channel = scripts.key(TOPIC, name)
       const heard: string[] = []
       const subscriber = place.redis.duplicate()
       await subscriber.subscribe(channel)

@@ -150,6 +150,15 @@ describe('an error in a script, at any call up to the first write', function () 
         await injectEverywhere(publish, { session: producer, number, lowestUnanswered: number, batches })
       })
     }
+    for (const keeps of [undefined, {}, { bus: 'busWWWWW' }]) {
+      it(`that there is no room for, in part${keeps === undefined ? '' : `, and is kept${keeps.bus === undefined ? '' : ' by one who listens'}`}`, async () => {
+        await scripts.run(declare, TOPIC, { settings: { maxWaiting: 16 } })
+        const number = published + 1
+        const batches = [{ value: encodeBatch([1, 2, 3, 4]) }, { value: encodeBatch([5]), id: 'other' }]
+        const request = { session: producer, number, lowestUnanswered: number, batches, units: [2, 3] }
+        await injectEverywhere(publish, keeps === undefined ? request : { ...request, keeps })
+      })
+    }
     it('that is repeated', async () => {
       const batches = [{ value: encodeBatch([1]) }]
       await injectEverywhere(publish, { session: producer, number: published, lowestUnanswered: published, batches })

@@ -103,6 +103,11 @@ export function violations(topic: TopicSnapshot): string[] {
     topic.meta.get('outbox'),
     sum([...topic.outboxes.values()], ({ length }) => length),
   )
+  const isBlocked = topic.blocked.length > 0
+  if (topic.meta.has('blocked') !== isBlocked) say(`meta blocked is wrong: ${topic.blocked.length} buses wait for room`)
+  const needs = [...topic.blockedNeeds.keys()].sort()
+  const buses = topic.blocked.map(({ member }) => member).sort()
+  if (needs.join() !== buses.join()) say(`blocked are ${buses}, blocked:need knows ${needs}`)
   for (const [session] of topic.outcomes) {
     if (!topic.producers.get(session)?.endsWith(' o'))
       say(`producer ${session} has outcomes that its entry does not name`)

@@ -9,7 +9,7 @@ import { namespaceIsClean, privateRedis } from '../support/private-redis.js'
 import { becameDue, limited, paused, purged, redriven, removed } from './model/commands-administration.js'
 import { cancelled } from './model/commands-by-id.js'
 import { advanced, advanceOutOfTurn, closed, expired, LEASE_MS, opened, synced } from './model/commands-consuming.js'
-import { newPublish, publishOutOfTurn, relayed, repeatedPublish } from './model/commands-publishing.js'
+import { bounded, newPublish, publishOutOfTurn, relayed, repeatedPublish } from './model/commands-publishing.js'
 import { topicDeleted, topicPurged } from './model/commands-topic.js'
 import { OTHER_TOPIC, REQUESTER, Real, TOPIC } from './model/real.js'
 import { Model } from './model/state.js'
@@ -45,6 +45,8 @@ describe('the scripts, used at random', function () {
       paused,
       limited,
       limited,
+      bounded,
+      bounded,
       redriven,
       purged,
       removed,

@@ -111,6 +111,9 @@ export interface TopicSnapshot {
   readonly expiring: Set<string>
   /** Name of a message -> its member of `scheduled`. */
   readonly deferred: Map<string, string>
+  /** Buses whose producers wait for room, since when, and for how many messages. */
+  readonly blocked: Scored<string>[]
+  readonly blockedNeeds: Map<string, string>
   readonly producers: Map<string, string>
   readonly outcomes: Map<string, Map<string, string>>
   readonly outbox: Map<string, string>
@@ -249,6 +252,8 @@ function interpret(topic: string, prefix: string, keys: RawKey[]): TopicSnapshot
     results: new Map(),
     expiring: new Set(),
     deferred: new Map(),
+    blocked: [],
+    blockedNeeds: new Map(),
     producers: new Map(),
     outcomes: new Map(),
     outbox: new Map(),
@@ -326,6 +331,8 @@ function readTopicKey(topic: TopicSnapshot, name: string, value: Buffer[]): bool
     into(reports, String)
     topic.results.set(name.slice('result:'.length), reports)
   } else if (name === 'deferred') into(topic.deferred, String)
+  else if (name === 'blocked') topic.blocked.push(...scored(value, (text) => text))
+  else if (name === 'blocked:need') into(topic.blockedNeeds, String)
   else if (name === 'removing') into(topic.removing, String)
   else if (name === 'groups')
     for (const [field, raw] of pairs(value)) {

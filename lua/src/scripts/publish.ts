@@ -4,7 +4,7 @@ import type { Arg, PublishOutcome, PublishReply, PublishRequest, Script } from '
 export const publish: Script<PublishRequest, PublishReply> = {
   name: 'publish',
 
-  args({ session, number, lowestUnanswered, batches, units, guardCalls, guardKeys: keys }) {
+  args({ session, number, lowestUnanswered, batches, units, keeps, guardCalls, guardKeys: keys }) {
     const values: Arg[] = []
     const ids: Arg[] = []
     let marks = ''
@@ -25,9 +25,10 @@ export const publish: Script<PublishRequest, PublishReply> = {
       lowestUnanswered,
       batches.length,
       marks,
-      calls === '' ? '' : (units ?? []).join(','),
+      (units ?? []).join(','),
       calls,
       calls === '' ? '' : guardKeys(keys),
+      keeps === undefined ? '' : (keeps.bus ?? '-'),
       ...values,
       ...ids,
       ...guardArgs,

@@ -47,8 +47,7 @@ export function checkBusOptions(options: BusOptions<object, readonly Plugin[]>):
 }
 
 /** Whoever asks for retention and gets none would lose what was to be kept. */
-function checkTopicSettings(topic: string, { retain, maxWaiting, partitions }: TopicDefinition): void {
+function checkTopicSettings(topic: string, { retain, partitions }: TopicDefinition): void {
   if (retain !== undefined) throw notYet(`topic ${topic}`, 'retain')
-  if (maxWaiting !== undefined) throw notYet(`topic ${topic}`, 'maxWaiting')
   if (partitions !== undefined && partitions > 1) throw notYet(`topic ${topic}`, 'partitions')
 }

@@ -100,6 +100,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     this.#publisher = new BusPublisher({
       service,
       runner: this.#runner,
+      wakes: this.#wakes,
       catalog: this.#catalog,
       pipeline: () => this.#plugins.compose(),
       maxPayload: settings.maxPayload,

@@ -1,8 +1,19 @@
 /** Publishing: new requests, repeated ones, ones out of turn; and the outbox. */
-import { type BatchToPublish, outboxRead, outboxTrim, publish, relay } from '@busway/lua'
+import {
+  type BatchToPublish,
+  declare,
+  MAX_WAITING,
+  outboxRead,
+  outboxTrim,
+  type PublishOutcome,
+  type PublishRequest,
+  publish,
+  relay,
+} from '@busway/lua'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { OTHER_TOPIC, type Producer, type Real } from './real.js'
+import { decide, type Entry } from './bound.js'
+import { OTHER_TOPIC, type Producer, type Real, WAITER } from './real.js'
 import type { MessageNumber, Model } from './state.js'
 
 type Command = fc.AsyncCommand<Model, Real>
@@ -24,10 +35,14 @@ const isExpired = (expired: number) => (index: number) => expired > 0 && index %
 class Publish implements Command {
   readonly producer: number
   readonly plans: readonly BatchPlan[]
+  readonly unitSize: number
+  readonly keeps: boolean
 
-  constructor(producer: number, plans: readonly BatchPlan[]) {
+  constructor(producer: number, plans: readonly BatchPlan[], unitSize: number, keeps: boolean) {
     this.producer = producer
     this.plans = plans
+    this.unitSize = unitSize
+    this.keeps = keeps
   }
 
   check = () => true
@@ -35,7 +50,7 @@ class Publish implements Command {
     `publish(${this.plans.map(
       ({ size, how, ownId, priority, isFront, expired }) =>
         `${how === 'own' ? `own ${ownId}` : `${size} ${how}`}${priority ? ` priority ${priority}` : ''}${how === 'delayed' && isFront ? ' front' : ''}${expired ? ` expired ${expired}` : ''}`,
-    )})`
+    )}${this.unitSize === 1 ? '' : ` in units of ${this.unitSize}`}${this.keeps ? ' kept' : ''})`
 
   async run(model: Model, real: Real): Promise<void> {
     const producer = real.producers[this.producer] as Producer
@@ -49,41 +64,73 @@ class Publish implements Command {
         ...(how === 'own' && { id: `order-${ownId}` }),
       }),
     )
-    const request = { session: producer.session, number: producer.number, lowestUnanswered: producer.number, batches }
+    const entries = this.plans.flatMap(({ how, ownId }, batch) =>
+      (messages[batch] as MessageNumber[]).map(
+        (message): Entry => ({ message, batch, ownId: how === 'own' ? `order-${ownId}` : undefined }),
+      ),
+    )
+    const sizes = this.#unitSizes(entries.length)
+    const request: PublishRequest = {
+      ...{ session: producer.session, number: producer.number, lowestUnanswered: producer.number, batches },
+      ...(sizes && { units: sizes }),
+      ...(this.keeps && { keeps: { bus: WAITER } }),
+    }
+    const decision = decide(model, entries, sizes ?? entries.map(() => 1), this.keeps)
     const reply = await real.run(publish, request)
     producer.last = { request, reply }
     if (reply.status !== 'ok') throw new Error(`a publish in its turn was answered ${reply.status}`)
 
-    const duplicates: unknown[] = []
-    let position = 0
-    const accepted: { plan: BatchPlan; messages: readonly MessageNumber[] }[] = []
-    for (const [i, plan] of this.plans.entries()) {
-      const own = `order-${plan.ownId}`
-      if (
-        plan.how === 'own' &&
-        (model.ownIds.has(own) || this.plans.slice(0, i).some((p) => p.how === 'own' && p.ownId === plan.ownId))
-      )
-        duplicates.push({ message: position, verdict: 'duplicate', id: own })
-      else accepted.push({ plan, messages: messages[i] as MessageNumber[] })
-      position += (messages[i] as MessageNumber[]).length
-    }
-    expect(reply.outcomes).to.have.deep.members(duplicates)
-    const learn = this.plans.map((_, i) => (accepted.some((a) => a.messages === messages[i]) ? messages[i] : undefined))
-    real.learnPublished(
-      producer,
-      batches,
-      learn.map((list) => list ?? []),
-    )
-    for (const { plan, messages } of accepted) {
-      for (const [index, message] of messages.entries()) {
+    expect(reply.outcomes.map(withoutReason), 'outcomes').to.have.deep.members([
+      ...decision.duplicates.map(({ position, id }) => ({ message: position, verdict: 'duplicate', id })),
+      ...decision.refused.map(({ position, forEver }) => ({
+        ...{ message: position, verdict: 'reject', guard: MAX_WAITING },
+        ...(!forEver && { retryMs: 0 }),
+      })),
+    ])
+    const learn = messages.map((list, batch) => (decision.runs.some((run) => run.batch === batch) ? list : []))
+    real.learnPublished(producer, batches, learn)
+    for (const { batch, messages: accepted } of decision.runs) {
+      const plan = this.plans[batch] as BatchPlan
+      const all = messages[batch] as MessageNumber[]
+      for (const message of accepted) {
         if (plan.priority !== 0) model.priorities.set(message, plan.priority)
-        if (isExpired(plan.expired)(index)) model.expired.add(message)
+        if (isExpired(plan.expired)(all.indexOf(message))) model.expired.add(message)
       }
-      if (plan.how === 'asked') model.asked.add(messages[0] as MessageNumber)
-      if (plan.how === 'own') model.ownIds.set(`order-${plan.ownId}`, messages[0] as MessageNumber)
-      if (plan.how === 'delayed') model.schedule(messages, reply.nowMs + HOUR_MS, plan.isFront)
-      else model.accept(messages, plan.how === 'front')
+      if (plan.how === 'asked') model.asked.add(accepted[0] as MessageNumber)
+      if (plan.how === 'own') model.ownIds.set(`order-${plan.ownId}`, accepted[0] as MessageNumber)
+      if (plan.how === 'delayed') model.schedule(accepted, reply.nowMs + HOUR_MS, plan.isFront)
+      else model.accept(accepted, plan.how === 'front')
     }
+    if (this.keeps && decision.need !== undefined) model.need = decision.need
+    await real.check(model)
+  }
+
+  /** `undefined`: each message is a unit. */
+  #unitSizes(count: number): number[] | undefined {
+    if (this.unitSize === 1) return undefined
+    const sizes: number[] = []
+    for (let left = count; left > 0; left -= this.unitSize) sizes.push(Math.min(left, this.unitSize))
+    return sizes
+  }
+}
+
+const withoutReason = (outcome: PublishOutcome): object => {
+  const { reason: _, ...rest } = { reason: '', ...outcome }
+  return rest
+}
+
+/** The topic gets a bound of waiting messages, or loses it. */
+class SetBound implements Command {
+  readonly bound: number | undefined
+  constructor(bound: number | undefined) {
+    this.bound = bound
+  }
+  check = () => true
+  toString = () => `set bound(${this.bound})`
+
+  async run(model: Model, real: Real): Promise<void> {
+    await real.run(declare, { settings: { maxWaiting: this.bound ?? '' } })
+    model.bound = this.bound
     await real.check(model)
   }
 }
@@ -180,8 +227,16 @@ const plan = fc.record({
 })
 
 export const newPublish = fc
-  .tuple(producer, fc.array(plan, { minLength: 1, maxLength: 3 }))
-  .map(([producer, plans]): Command => new Publish(producer, plans))
+  .tuple(
+    producer,
+    fc.array(plan, { minLength: 1, maxLength: 3 }),
+    fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 8 })),
+    fc.boolean(),
+  )
+  .map(([producer, plans, unitSize, keeps]): Command => new Publish(producer, plans, unitSize, keeps))
+export const bounded = fc
+  .option(fc.integer({ min: 1, max: 20 }), { nil: undefined, freq: 4 })
+  .map((bound): Command => new SetBound(bound))
 export const repeatedPublish = producer.map((producer): Command => new RepeatPublish(producer))
 export const publishOutOfTurn = fc
   .tuple(producer, fc.integer({ min: 1, max: 3 }))

@@ -65,6 +65,7 @@ class DeleteTopic implements Command {
     for (const group of groups) model.remove(group)
     model.endScheduled()
     model.endUnclaimed()
+    model.bound = undefined
     const left = (await real.redis.keys(real.key('*'))).map((key) => key.slice(real.key('').length))
     expect(
       left.filter((key) => !/^(p:.*|replies:.*|result:.*|groups)$/.test(key)),

@@ -35,6 +35,8 @@ export const TOPIC = 'orders'
 export const OTHER_TOPIC = 'invoices'
 /** Nobody listens to its channel. */
 export const REQUESTER = 'busRRRRR'
+/** A bus whose producer keeps what there is no room for. */
+export const WAITER = 'busWWWWW'
 const PRIORITY = 3
 const REPORT_TO = 5
 const KEEP_RESULT = 7
@@ -173,7 +175,7 @@ export class Real {
   async check(model: Model): Promise<void> {
     for (const [id, message] of model.ownIds) if (!model.exists(message)) model.ownIds.delete(id)
     const topic = await readTopic(this.redis, this.namespace, TOPIC)
-    expect(violations(topic), 'invariants').to.deep.equal([])
+    expect(violations(topic).join('; '), 'invariants').to.equal('')
     expect(
       this.#inOrder(topic.unclaimedPriority, topic.unclaimed, (range) => this.#waitingIn(topic.unclaimedMarks, range)),
       'unclaimed',
@@ -186,6 +188,7 @@ export class Real {
     for (const group of model.groups.values()) this.#checkGroup(topic, group)
     await this.#lookUp(model)
     await this.#list(model)
+    this.#checkBlocked(topic, model)
     const told = (topic.replies.get(REQUESTER) ?? []).map((text) => JSON.parse(text))
     expect(
       told.map(({ request, group }) => `${request} ${group ?? ''}`),
@@ -280,6 +283,15 @@ export class Real {
     const of = (which: (score: number) => boolean) =>
       prioritized.filter(({ score }) => which(score)).flatMap(({ member }) => messages(member.range))
     return [...of((score) => score < 0), ...list.flatMap(messages), ...of((score) => score > 0)]
+  }
+
+  /** Who waits for room has not been told, so there is none for what it was refused. */
+  #checkBlocked({ blocked, blockedNeeds }: TopicSnapshot, model: Model): void {
+    if (blocked.length === 0) return
+    expect(blocked.map(({ member }) => member)).to.deep.equal([WAITER])
+    expect(blockedNeeds.get(WAITER), 'the room that it needs').to.equal(String(model.need))
+    const bound = model.bound ?? Number.POSITIVE_INFINITY
+    expect(Math.min(model.need, bound), 'room').to.be.greaterThan(bound - model.messagesWaiting)
   }
 
   #checkGroup(topic: TopicSnapshot, group: ModelGroup): void {

@@ -213,6 +213,10 @@ export class Model {
   readonly delayed = new Set<MessageNumber>()
   readonly cancelled = new Set<MessageNumber>()
   scheduled: PutOff[] = []
+  /** How many messages may wait. */
+  bound: number | undefined
+  /** How much room the producer that waits for some was refused; it may have been told of room since. */
+  need = 0
   /** Staged for the other topic, in the order of the settles, and not yet relayed. */
   outbox: MessageNumber[] = []
   /** What the other topic has been given. */
@@ -229,6 +233,14 @@ export class Model {
   readonly ownIds = new Map<string, MessageNumber>()
   #messages = 0
   #order = 0
+
+  /** Of the group that has most, or of nobody; and what is delayed. */
+  get messagesWaiting(): number {
+    const ofGroups = [...this.groups.values()].map(
+      (group) => group.waiting().length + group.suspects.length + group.retry.length,
+    )
+    return Math.max(this.nobody.waiting().length, ...ofGroups) + this.scheduled.length
+  }
 
   newMessages(count: number): MessageNumber[] {
     return Array.from({ length: count }, () => ++this.#messages)

@@ -7,10 +7,29 @@ export interface TopicOptions {
   groups?: readonly string[]
   /** How long, or how many, settled messages are kept for groups that come later. Default: none are kept. */
   retain?: Duration | { count: number }
-  /** The number of waiting messages from which on publishes are refused. Default: no limit. */
-  maxWaiting?: number
+  /**
+   * How many messages may wait, from 1: in the group that has most of them, or for the first group, and those that are delayed; what is in flight does not
+   * wait. What publishers do beyond it is the `policy`, `reject` if it is but a number. Kept with the topic: it binds every publisher, also those that do
+   * not define it. `Infinity`: no bound, also where there was one. Left out, it stays as it is. Default: no bound.
+   *
+   * @example
+   * defineTopics({ 'orders.paid': { body: type<Paid>(), maxWaiting: { count: 100_000, policy: 'wait' } } })
+   */
+  maxWaiting?: number | MaxWaiting
   /** Over how many slots of a cluster the topic is spread; fixed when it is made. Default: 1. */
   partitions?: number
+}
+
+/** A bound of waiting messages. */
+export interface MaxWaiting {
+  /** How many messages may wait. */
+  count: number
+  /**
+   * What becomes of a `publish` or `publishBatch` for which there is no room, whole. `reject`: it rejects with `PUBLISH_REJECTED`. `wait`: it waits until
+   * consumers have made room, in the order of this bus' publishes, and rejects with `PUBLISH_REJECTED` after `publishTimeout`, or when its `signal` is
+   * aborted. Default: `reject`.
+   */
+  policy?: 'reject' | 'wait'
 }
 
 /** A topic with its body's schema, its reply's if it is asked for one, and its settings. */

@@ -23,8 +23,12 @@ export const codes = {
   PAYLOAD_TOO_LARGE: 'Store the payload elsewhere and publish a reference, or raise maxPayload.',
   /** A `publishBatch` of more than 1,000 entries or 1 MiB. Nothing was written. */
   BATCH_TOO_LARGE: 'Split it: a batch is all or none, so it must fit one script call.',
-  /** A plugin's guard refused the message; `details` has `guard`, `reason` and perhaps `retryMs`. Nothing was written. */
-  PUBLISH_REJECTED: 'See details.reason; where details.retryMs is set, publish again after that time.',
+  /**
+   * A plugin's guard refused the message, or as many messages wait as may (`details.guard` is `maxWaiting`); `details` has `guard`, `reason` and perhaps
+   * `retryMs`. Nothing was written.
+   */
+  PUBLISH_REJECTED:
+    'See details.reason; where details.retryMs is set, publish again after that time, and after maxWaiting when consumers have caught up.',
   /** The request was sent and the connection failed until `publishTimeout`: the publish may or may not have happened. */
   PUBLISH_UNKNOWN: 'Publish again with an id of your own (or the dedupe plugin) where twice would be wrong.',
   /** Redis could not be reached: nothing was sent. */

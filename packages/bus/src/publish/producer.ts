@@ -7,8 +7,17 @@
  * 3. answered: the units are told. Anything else stops the pump until all that is under way has been answered or lost
  * 4. `#heal`: works out what each answer proves, opens a new session if the old one can prove nothing, and sends the unanswered again, in order
  * 5. a unit that waits longer than `timeoutMs` is told what is known of it
+ *
+ * Where the topic is full and publishes wait, see backpressure.ts.
  */
-import { declare, type GuardKeys, type PublishReply, publish } from '@busway/lua'
+import {
+  declare,
+  type GuardKeys,
+  type PublishOutcome,
+  type PublishReply,
+  publish,
+  type TopicSettings,
+} from '@busway/lua'
 import type { Receipt } from '../api/index.js'
 import type { BuswayError } from '../errors/busway-error.js'
 import { isRedisFailure } from '../errors/redis-failure.js'
@@ -16,9 +25,11 @@ import { explainFailure } from '../redis/explain.js'
 import { reach } from '../redis/reach.js'
 import type { Runner } from '../redis/runner.js'
 import { BATCH_BYTES, BATCH_MESSAGES, encodeProperties, randomId } from '../wire/index.js'
+import { Backpressure, type RoomNews } from './backpressure.js'
 import type { PreparedMessage } from './message.js'
 import { onAbort } from './on-abort.js'
 import { UnitQueue } from './queue.js'
+import { gaveUpWaiting } from './rejection.js'
 import { type Packing, type PublishRequest, packRequest } from './request.js'
 import { ProducerSession } from './session.js'
 import { isLasting, isUncertain, Told } from './told.js'
@@ -30,6 +41,10 @@ export interface ProducerSettings {
   readonly source: string
   /** Groups that exist from the first publish on. */
   readonly groups: readonly string[]
+  /** Of the topic, for everyone; left out if there are none. */
+  readonly topicSettings: TopicSettings | undefined
+  /** If publishes wait where the topic is full. */
+  readonly roomNews: RoomNews | undefined
   readonly timeoutMs: number
   readonly runner: Runner
   readonly guardKeys: GuardKeys | undefined
@@ -50,6 +65,7 @@ export class Producer {
   readonly #told: Told
   readonly #session = new ProducerSession()
   readonly #queue = new UnitQueue()
+  readonly #backpressure: Backpressure | undefined
   /** Not answered yet, in the order of their numbers. */
   #requests: PublishRequest[] = []
   /** Of those, sent and not yet answered or lost. */
@@ -66,7 +82,8 @@ export class Producer {
 
   constructor(settings: ProducerSettings) {
     this.#settings = settings
-    const { topic, source, runner, timeoutMs } = settings
+    const { topic, source, runner, timeoutMs, roomNews } = settings
+    if (roomNews !== undefined) this.#backpressure = new Backpressure(roomNews, () => this.#schedule())
     this.#told = new Told(topic, runner, timeoutMs)
     this.#packing = {
       topic,
@@ -99,9 +116,11 @@ export class Producer {
   /** What is not in a request yet is never sent. */
   #takeBack(unit: Unit, signal: AbortSignal): void {
     const aborted = (): void => {
-      unit.refuse(unit.isTaken ? this.#told.unknown(undefined, 'until it was aborted') : signal.reason)
-      // Perhaps nobody waits any more.
+      if (unit.isTaken) unit.refuse(this.#told.unknown(undefined, 'until it was aborted'))
+      else unit.refuse(this.#waitsForRoom('until it was aborted', signal.reason) ?? signal.reason)
+      // Perhaps nobody waits any more, or for less room.
       this.#giveUp?.abort()
+      this.#backpressure?.askAgain()
     }
     unit.onSettled = onAbort(signal, aborted)
   }
@@ -142,7 +161,7 @@ export class Producer {
       return
     }
     while (!this.#queue.isEmpty && this.#hasRoom()) {
-      const request = packRequest(this.#queue, this.#packing)
+      const request = packRequest(this.#queue, this.#packing, this.#backpressure?.most)
       if (request === undefined) break
       request.number = this.#session.takeNumber()
       this.#requests.push(request)
@@ -153,6 +172,7 @@ export class Producer {
 
   /** A lone publish is sent at once. While calls are under way only what fills a batch is; the rest goes together with what comes meanwhile. */
   #hasRoom(): boolean {
+    if (this.#backpressure !== undefined) return this.#underWay === 0 && !this.#backpressure.isShut
     if (this.#underWay === 0) return true
     return this.#underWay < inFlightMost && (this.#queue.messages >= BATCH_MESSAGES || this.#queue.bytes >= BATCH_BYTES)
   }
@@ -163,19 +183,16 @@ export class Producer {
     request.failure = undefined
     this.#underWay++
     const { runner, topic, guardKeys } = this.#settings
+    request.keeps ??= this.#backpressure?.sent()
     runner
       .run(publish, topic, {
         session: this.#session.id,
         number: request.number,
         lowestUnanswered: (this.#requests[0] ?? request).number,
         batches: request.batches,
-        ...(request.guardCalls === undefined
-          ? {}
-          : {
-              units: request.unitSizes as readonly number[],
-              guardCalls: request.guardCalls,
-              guardKeys: guardKeys ?? [],
-            }),
+        ...(request.unitSizes === undefined ? {} : { units: request.unitSizes }),
+        ...(request.guardCalls === undefined ? {} : { guardCalls: request.guardCalls, guardKeys: guardKeys ?? [] }),
+        ...(request.keeps === undefined ? {} : { keeps: request.keeps }),
       })
       .then(
         (reply) => this.#answered(request, reply),
@@ -191,12 +208,34 @@ export class Producer {
       this.#session.answered(request.number)
       this.#tries = 0
       this.#remove(request)
-      request.accept(this.#settings.topic, this.#session.id, reply.outcomes)
+      this.#accepted(request, reply.outcomes)
       for (const { guard, error } of reply.guardErrors) this.#settings.onGuardError(guard, error)
       if (reply.outbox) this.#settings.onOutbox()
     } else this.#mustHeal = true
     // After the callers' own continuations, which may publish more.
     this.#schedule()
+  }
+
+  #accepted(request: PublishRequest, outcomes: readonly PublishOutcome[]): void {
+    const backpressure = this.#backpressure
+    const { units, reason } = request.accept(
+      this.#settings.topic,
+      this.#session.id,
+      outcomes,
+      backpressure !== undefined,
+    )
+    if (units.length === 0) {
+      backpressure?.accepted()
+      return
+    }
+    this.#queue.putBack(units)
+    backpressure?.refused(reason, request.keeps?.bus !== undefined)
+  }
+
+  /** What a unit of the queue is told if it waits because the topic is full. */
+  #waitsForRoom(until: string, cause?: unknown): BuswayError | undefined {
+    if (!this.#backpressure?.isShut) return undefined
+    return gaveUpWaiting(this.#settings.topic, this.#backpressure.reason, until, cause)
   }
 
   #failed(request: PublishRequest, error: unknown): void {
@@ -278,10 +317,13 @@ export class Producer {
 
   /** A session of its own for this producer, and a topic that is known. */
   async #open(): Promise<boolean> {
-    const { runner, topic, groups, register } = this.#settings
+    const { runner, topic, groups, topicSettings: settings, register } = this.#settings
     const session = randomId()
     try {
-      await Promise.all([register(), runner.run(declare, topic, { session, groups })])
+      await Promise.all([
+        register(),
+        runner.run(declare, topic, { session, groups, ...(settings === undefined ? {} : { settings }) }),
+      ])
     } catch (error) {
       await this.#refusedToOpen(error)
       return false
@@ -324,11 +366,14 @@ export class Producer {
       request.refuse(this.#told.of(request))
       request.isAbandoned = true
     }
+    let shifted = 0
     for (let unit = this.#queue.peek(); unit !== undefined; unit = this.#queue.peek()) {
       if (!unit.isSettled && unit.handedOverAt > before) break
       this.#queue.shift()
-      unit.refuse(this.#told.notDone(undefined))
+      shifted++
+      unit.refuse(this.#waitsForRoom(`for ${this.#settings.timeoutMs} ms`) ?? this.#told.notDone(undefined))
     }
+    if (shifted > 0) this.#backpressure?.askAgain()
   }
 
   #oldest(): number | undefined {
@@ -345,6 +390,7 @@ export class Producer {
   #end(): void {
     if (!this.#isBusy) return
     this.#isBusy = false
+    this.#backpressure?.reset()
     this.#settings.runner.release()
     for (const resolve of this.#idle.splice(0)) resolve()
   }

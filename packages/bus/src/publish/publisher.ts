@@ -14,10 +14,12 @@ import type {
 } from '../api/index.js'
 import { BuswayError } from '../errors/busway-error.js'
 import type { Runner } from '../redis/runner.js'
+import type { WakeSubscriber } from '../redis/wakes.js'
 import type { Pipeline, Publisher } from '../seams.js'
-import { type Catalog, isChecking, validateBody } from '../topics/index.js'
+import { type Catalog, isChecking, publishesWait, settingsOf, validateBody } from '../topics/index.js'
 import { checkOptionsObject } from '../validate/options.js'
 import { JSON_TYPE } from '../wire/index.js'
+import type { RoomNews } from './backpressure.js'
 import { BYTES_TYPE, prepare, preparePlain } from './message.js'
 import { checkPublishOptions } from './options.js'
 import { Producer } from './producer.js'
@@ -26,6 +28,7 @@ import { batchOfOne } from './request.js'
 export interface PublisherSettings {
   readonly service: string
   readonly runner: Runner
+  readonly wakes: Pick<WakeSubscriber, 'busId' | 'subscribeRoom' | 'onBack'>
   readonly catalog: Catalog
   /** Composed: called after the bus has started. */
   readonly pipeline: () => Pipeline
@@ -202,8 +205,10 @@ export class BusPublisher implements Publisher {
     const known = this.#ensured.get(topic)
     if (known !== undefined && performance.now() - known.atMs < ENSURED_MS) return known.ensured
     const { runner } = this.#settings
-    const groups = this.#settings.catalog.definition(topic)?.groups ?? []
-    const ensured = Promise.all([this.#register(topic), runner.runRepeatable(declare, topic, { groups })]).then(
+    const definition = this.#settings.catalog.definition(topic)
+    const settings = settingsOf(definition)
+    const request = { groups: definition?.groups ?? [], ...(settings === undefined ? {} : { settings }) }
+    const ensured = Promise.all([this.#register(topic), runner.runRepeatable(declare, topic, request)]).then(
       () => undefined,
     )
     this.#ensured.set(topic, { ensured, atMs: performance.now() })
@@ -249,6 +254,8 @@ export class BusPublisher implements Publisher {
       topic,
       source: service,
       groups: definition?.groups ?? [],
+      topicSettings: settingsOf(definition),
+      roomNews: publishesWait(definition) ? this.#roomNews(topic) : undefined,
       timeoutMs,
       runner,
       guardKeys: guards.length === 0 ? undefined : guards.map((guard) => guard.keys(topic, '')),
@@ -275,6 +282,15 @@ export class BusPublisher implements Publisher {
     const outlet = { producer, schema: schema !== undefined && isChecking(schema) ? schema : undefined }
     this.#outlets.set(topic, outlet)
     return outlet
+  }
+
+  #roomNews(topic: string): RoomNews {
+    const { wakes } = this.#settings
+    return {
+      busId: wakes.busId,
+      subscribe: (listener) => wakes.subscribeRoom(topic, listener),
+      onBack: (listener) => void wakes.onBack(listener),
+    }
   }
 
   #register(topic: string): Promise<unknown> {

@@ -27,6 +27,17 @@ export class UnitQueue {
     this.bytes += unit.bytes
   }
 
+  /** Puts units back that were at the head, in their order. */
+  putBack(units: readonly Unit[]): void {
+    this.#units = [...units, ...this.#units.slice(this.#head)]
+    this.#head = 0
+    for (const unit of units) {
+      unit.isTaken = false
+      this.messages += unit.messages.length
+      this.bytes += unit.bytes
+    }
+  }
+
   peek(): Unit | undefined {
     return this.#units[this.#head]
   }

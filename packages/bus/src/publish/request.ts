@@ -7,10 +7,10 @@ import {
   type PublishReply,
 } from '@busway/lua'
 import type { Receipt, ReportRequester, ReportTopic } from '../api/index.js'
-import { BuswayError } from '../errors/busway-error.js'
 import type { RedisFailure } from '../seams.js'
 import { BATCH_BYTES, BATCH_MESSAGES, encodeBatch, encodeProperties, type ReportTo } from '../wire/index.js'
 import type { PreparedMessage } from './message.js'
+import { isForLackOfRoom, rejected } from './rejection.js'
 import type { Unit } from './unit.js'
 
 /** A request ends with the unit that reaches one of these; a unit is never split. */
@@ -27,10 +27,16 @@ export interface Packing {
   readonly timeOf: (at: number) => number
 }
 
+/** Units that stay with their producer, since there is no room for them. */
+export interface Kept {
+  readonly units: readonly Unit[]
+  readonly reason: string
+}
+
 export class PublishRequest {
   readonly units: readonly Unit[]
   readonly batches: readonly BatchToPublish[]
-  /** Left out without guard calls: then units do not matter to Redis. */
+  /** Left out if each has one message. */
   readonly unitSizes: readonly number[] | undefined
   readonly guardCalls: readonly PublishGuardCall[] | undefined
   /** The earliest moment at which one of its callers gives up. */
@@ -43,13 +49,17 @@ export class PublishRequest {
   /** Of the last try, whichever there is. */
   reply: PublishReply | undefined
   failure: RedisFailure | undefined
+  /** What it says of units for which there is no room, in every try. */
+  keeps: { readonly bus?: string } | undefined
   /** Its callers have been told; it is only kept for its number. */
   isAbandoned = false
 
   constructor(units: readonly Unit[], packed: Packed) {
     this.units = units
     this.batches = packed.batches
-    this.unitSizes = packed.guardCalls.length > 0 ? units.map((unit) => unit.messages.length) : undefined
+    this.unitSizes = units.some(({ messages }) => messages.length > 1)
+      ? units.map(({ messages }) => messages.length)
+      : undefined
     this.guardCalls = packed.guardCalls.length > 0 ? packed.guardCalls : undefined
     this.handedOverAt = (units[0] as Unit).handedOverAt
   }
@@ -60,25 +70,32 @@ export class PublishRequest {
     return count
   }
 
-  accept(topic: string, session: string, outcomes: readonly PublishOutcome[]): void {
+  /** Tells the callers. With `keeps` those for whose units there is no room are not told: they are answered, in their order, with the reason. */
+  accept(topic: string, session: string, outcomes: readonly PublishOutcome[], keeps: boolean): Kept {
     const ids = this.batches.map((batch, n) => (batch.id === undefined ? `${batchId(session, this.number, n)}.` : ''))
     const exceptions =
       outcomes.length === 0 ? undefined : new Map(outcomes.map((outcome) => [outcome.message, outcome]))
     let position = 0
+    const kept: Unit[] = []
+    let reason = ''
     for (const unit of this.units) {
       const receipts: Receipt[] = []
-      let rejection: BuswayError | undefined
+      let rejection: Extract<PublishOutcome, { verdict: 'reject' }> | undefined
       for (const message of unit.messages) {
         const id = message.special?.id ?? (ids[message.batch] as string) + message.index
         const exception = exceptions?.get(position++)
         if (exception === undefined) receipts.push({ id, topic, status: 'accepted' })
         else if (exception.verdict === 'duplicate')
           receipts.push({ id, topic, status: 'duplicate', duplicateOf: exception.id })
-        else rejection ??= rejected(topic, exception)
+        else rejection = exception
       }
       if (rejection === undefined) unit.accept(receipts)
-      else unit.refuse(rejection)
+      else if (keeps && isForLackOfRoom(rejection)) {
+        kept.push(unit)
+        reason = rejection.reason
+      } else unit.refuse(rejected(topic, rejection))
     }
+    return { units: kept, reason }
   }
 
   refuse(error: unknown): void {
@@ -86,43 +103,33 @@ export class PublishRequest {
   }
 }
 
-function rejected(
-  topic: string,
-  { guard, reason, retryMs }: Extract<PublishOutcome, { verdict: 'reject' }>,
-): BuswayError {
-  const advice = retryMs === undefined ? '' : ` Publish again in ${retryMs} ms.`
-  return new BuswayError(
-    'PUBLISH_REJECTED',
-    `The guard ${guard} refused the publish to ${topic}: ${reason}.${advice}`,
-    {
-      details: { guard, reason, ...(retryMs === undefined ? {} : { retryMs }) },
-    },
-  )
-}
-
 interface Packed {
   readonly batches: BatchToPublish[]
   readonly guardCalls: PublishGuardCall[]
 }
 
-/** Takes units from the head of `queue` until the request is full, and encodes them. `undefined` if all that waited was taken back. */
+/** Takes units from the head of `queue` until the request is full or has more than `most` messages, and encodes them. `undefined` if all that waited was taken back. */
 export function packRequest(
   queue: { shift(): Unit | undefined; peek(): Unit | undefined },
   packing: Packing,
+  most = Number.POSITIVE_INFINITY,
 ): PublishRequest | undefined {
   const units: Unit[] = []
   const packer = new Packer(packing)
   let bytes = 0
+  let messages = 0
   for (let unit = queue.peek(); unit !== undefined; unit = queue.peek()) {
     if (unit.isSettled) {
       queue.shift()
       continue
     }
-    if (units.length > 0 && (packer.closed >= REQUEST_BATCHES || bytes + unit.bytes > REQUEST_BYTES)) break
+    if (units.length > 0 && (packer.closed >= REQUEST_BATCHES || bytes + unit.bytes > REQUEST_BYTES || messages > most))
+      break
     queue.shift()
     unit.isTaken = true
     units.push(unit)
     bytes += unit.bytes
+    messages += unit.messages.length
     packer.add(unit)
   }
   return units.length === 0 ? undefined : new PublishRequest(units, packer.finish())

@@ -73,6 +73,11 @@ export class WakeSubscriber implements Wakes {
     return () => this.#connection.release()
   }
 
+  /** As `subscribe`, for the news that there is room in that topic. */
+  subscribeRoom(topic: string, listener: Listener): Promise<() => void> {
+    return this.#join(`${this.#settings.namespace}:{${topic}}:room:${this.busId}`, listener, false)
+  }
+
   async #join(name: string, listener: Listener, holds: boolean): Promise<() => Promise<void>> {
     let channel = this.#channels.get(name)
     if (channel === undefined) {

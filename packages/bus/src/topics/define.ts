@@ -65,8 +65,7 @@ function checkDefinition(name: string, input: unknown): TopicDefinition {
   if (definition.reply !== undefined && !isSchema(definition.reply))
     throw invalidOption(`${where}: reply`, definition.reply, 'a schema')
   checkGroups(where, definition.groups)
-  if (definition.maxWaiting !== undefined)
-    checkInteger(`${where}: maxWaiting`, definition.maxWaiting, 1, Number.MAX_SAFE_INTEGER)
+  checkMaxWaiting(`${where}: maxWaiting`, definition.maxWaiting)
   if (definition.partitions !== undefined) checkInteger(`${where}: partitions`, definition.partitions, 1, 1_024)
   checkRetention(`${where}: retain`, definition.retain)
   return { ...(input as TopicDefinition) }
@@ -78,6 +77,19 @@ function checkGroups(where: string, groups: unknown): void {
   for (const group of groups) checkGroup(group)
   if (new Set(groups).size < groups.length)
     throw new BuswayError('INVALID_OPTIONS', `${where}: groups names a group twice.`)
+}
+
+function checkMaxWaiting(option: string, maxWaiting: unknown): void {
+  if (maxWaiting === undefined || maxWaiting === Number.POSITIVE_INFINITY) return
+  if (typeof maxWaiting !== 'object' || maxWaiting === null) {
+    checkInteger(option, maxWaiting, 1, Number.MAX_SAFE_INTEGER)
+    return
+  }
+  checkNames(option, maxWaiting, ['count', 'policy'])
+  const { count, policy } = maxWaiting as { count?: unknown; policy?: unknown }
+  checkInteger(`${option}.count`, count, 1, Number.MAX_SAFE_INTEGER)
+  if (policy !== undefined && policy !== 'reject' && policy !== 'wait')
+    throw invalidOption(`${option}.policy`, policy, "'reject' or 'wait'")
 }
 
 function checkRetention(option: string, retain: unknown): void {
