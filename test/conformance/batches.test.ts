@@ -72,6 +72,16 @@ conformance('a batch handler', (world) => {
     expect((await seen.count(3))[2]).to.deep.equal([7])
   })
 
+  it('is full where there is enough, also with no time to wait and nothing held ahead', async () => {
+    const publisher = world.bus()
+    // Lone messages, of which a fetch brings few.
+    await Promise.all(numbers(300).map((n) => publisher.publish('orders.paid', n, { id: `order-${n}` })))
+    const work = () => new Promise((resolve) => setTimeout(resolve, 60))
+    const { seen } = await consuming({ size: 100, wait: 0 }, { work, lookahead: 0 })
+    await seen.until((batches) => batches.flat().length === 300, 'all messages')
+    expect(seen.items.map((batch) => batch.length)).to.deep.equal([100, 100, 100])
+  })
+
   for (const concurrency of [1, 3]) {
     it(`runs ${concurrency} at once if concurrency is ${concurrency}`, async () => {
       const gate = new Gate()

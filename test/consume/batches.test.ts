@@ -55,6 +55,7 @@ function processing(
         },
         refill: () => {},
         abandoned: () => {},
+        mayBring: () => false,
         refused: ({ run }) => refused.add(`${run.message.body}`),
       },
       now: () => Date.now(),

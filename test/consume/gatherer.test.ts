@@ -32,6 +32,7 @@ function gathering(options: Partial<GathererOptions> = {}, host: Partial<Gathere
     {
       take: () => {},
       canTake: () => false,
+      mayBring: () => false,
       isShut: () => false,
       isExpired: () => false,
       run: (batch) => batches.push(batch),
@@ -111,6 +112,31 @@ describe('a batch that gathers', () => {
     parts.gather(...parts.take(1))
     parts.clock.advance(50)
     expect(parts.indexes()).to.deep.equal([[0, 1, 2]])
+  })
+
+  it('waits for what is being fetched, but for no longer than a fetch takes', () => {
+    let mayBring = true
+    const { gatherer, clock, take, gather, indexes } = gathering({ waitMs: 0 }, { mayBring: () => mayBring })
+    gather(...take(1))
+    clock.advance(5)
+    gather(...take(1))
+    expect([indexes(), clock.set]).to.deep.equal([[], 1])
+    mayBring = false
+    gatherer.review(true)
+    expect([indexes(), clock.set]).to.deep.equal([[[0, 1]], 0])
+  })
+
+  it('does not wait for a fetch that takes long, or that had its time', () => {
+    const slow = gathering({ waitMs: 0 }, { mayBring: () => true })
+    slow.gather(...slow.take(1))
+    slow.clock.advance(19)
+    expect(slow.indexes()).to.deep.equal([])
+    slow.clock.advance(1)
+    expect(slow.indexes()).to.deep.equal([[0]])
+    const patient = gathering({ waitMs: 50 }, { mayBring: () => true })
+    patient.gather(...patient.take(1))
+    patient.clock.advance(50)
+    expect(patient.indexes()).to.deep.equal([[0]])
   })
 
   it('keeps no timer while nothing has come, or nothing may run', () => {

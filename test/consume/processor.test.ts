@@ -28,6 +28,7 @@ function processing(handler: AnyHandler, options: object) {
     },
     refill: () => {},
     abandoned: () => {},
+    mayBring: () => false,
     refused: ({ outcome }) => refused.add(outcome.kind),
   }
   const publisher = { stage: async (topic: string) => ({ topic, batch: { value: new Uint8Array() } }) }

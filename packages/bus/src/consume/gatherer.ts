@@ -4,7 +4,8 @@
  * 1. A delivery is `taken` for a batch when its message starts, and goes through the `handle` chain by itself.
  * 2. The chain's core brings it here (`gather`), where it waits for others. Or it ends on its way; then another may be taken in its place.
  * 3. A batch is cut as soon as one may run and `size` have come, or the first has waited for `waitMs`, or nothing more will come.
- *    Deliveries that still are on their way then belong to the next one.
+ *    Deliveries that still are on their way then belong to the next one. What Redis has already is waited for in any case, for a moment: without that
+ *    a slow handler, for which little is held ahead, would get little at a time, however much there is.
  * 4. When the batch has ended, its place is free.
  *
  * Deliveries are taken only for batches that have a place: while all places are taken, messages wait where others can have them.
@@ -14,6 +15,9 @@ import { BatchMember, type Settled } from './batch-member.js'
 import { BatchRun } from './batch-run.js'
 import type { Clock } from './clock.js'
 import type { Run, RunSubject } from './run.js'
+
+/** Longer than a fetch takes, where all is well. */
+const FETCH_MS = 20
 
 export interface GathererOptions {
   readonly size: number
@@ -27,6 +31,8 @@ export interface GathererHost {
   take(): void
   /** Whether `take` would take one, in this turn of the event loop or the next. */
   canTake(): boolean
+  /** Redis may have more, and is being asked. */
+  mayBring(): boolean
   /** Nothing will be taken before what runs has ended. */
   isShut(): boolean
   isExpired(run: Run): boolean
@@ -43,8 +49,8 @@ export class Gatherer {
   #gathered: BatchMember[] = []
   #coming = 0
   #sequence = 0
-  /** When the first that came has waited long enough. */
-  #dueMs = Number.POSITIVE_INFINITY
+  /** When the first of those that wait came. */
+  #firstMs = Number.POSITIVE_INFINITY
   readonly #running = new Set<BatchRun>()
   #cancelTimer: (() => void) | undefined
 
@@ -78,7 +84,7 @@ export class Gatherer {
     this.#coming--
     member.gather(this.#clock.nowMs(), settled)
     this.#insert(member)
-    if (this.#gathered.length === 1) this.#dueMs = member.arrivedMs + this.#options.waitMs
+    if (this.#gathered.length === 1) this.#firstMs = member.arrivedMs
     this.review()
   }
 
@@ -143,13 +149,25 @@ export class Gatherer {
     if (this.#gathered.length === 0 || this.#places === 0) return false
     if (this.#gathered.length >= this.#options.size) return true
     if (this.#coming === 0 && this.#host.isShut()) return true
-    return mayBeDue && this.#clock.nowMs() >= this.#dueMs && !this.#host.canTake()
+    if (!mayBeDue) return false
+    const leftMs = this.#leftMs()
+    if (leftMs > 0 || this.#host.canTake()) return false
+    return leftMs + this.#fetchMs <= 0 || !this.#host.mayBring()
+  }
+
+  /** Of the time that the first waits for others. */
+  #leftMs(): number {
+    return this.#firstMs + this.#options.waitMs - this.#clock.nowMs()
+  }
+
+  /** How much longer it waits for what is being fetched. */
+  get #fetchMs(): number {
+    return Math.max(0, FETCH_MS - this.#options.waitMs)
   }
 
   #cut(): void {
     const members = this.#gathered.splice(0, this.#options.size).filter((member) => !this.#expires(member))
-    this.#dueMs =
-      this.#options.waitMs + this.#gathered.reduce((firstMs, { arrivedMs }) => Math.min(firstMs, arrivedMs), Infinity)
+    this.#firstMs = this.#gathered.reduce((firstMs, { arrivedMs }) => Math.min(firstMs, arrivedMs), Infinity)
     if (members.length === 0) return
     const batch = new BatchRun(this.#subject, members)
     this.#running.add(batch)
@@ -172,8 +190,10 @@ export class Gatherer {
     const isWaiting = this.#gathered.length > 0 && this.#places > 0
     if (isWaiting === (this.#cancelTimer !== undefined)) return
     this.stop()
-    if (isWaiting)
-      this.#cancelTimer = this.#clock.after(Math.max(0, this.#dueMs - this.#clock.nowMs()), () => this.#due())
+    if (!isWaiting) return
+    const leftMs = this.#leftMs()
+    const isFetching = leftMs <= 0 && !this.#host.canTake() && this.#host.mayBring()
+    this.#cancelTimer = this.#clock.after(Math.max(0, isFetching ? leftMs + this.#fetchMs : leftMs), () => this.#due())
   }
 
   #due(): void {

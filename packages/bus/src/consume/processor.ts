@@ -35,6 +35,8 @@ export interface ProcessorHost extends ConclusionHost {
   refill(): void
   /** A run that hung was given up. */
   abandoned(run: Run): void
+  /** Redis may have more, and is being asked. */
+  mayBring(): boolean
 }
 
 export class Processor {
@@ -102,6 +104,11 @@ export class Processor {
   }
 
   start(): void {
+    this.#fill()
+    this.#batching?.gatherer.review(true)
+  }
+
+  #fill(): void {
     while (!this.#isStopped && this.#backlog.size > 0 && !this.#slice.isOver) {
       const slot = this.#freeSlots.pop()
       if (slot === undefined) return
@@ -244,11 +251,12 @@ export class Processor {
     const { batch } = this.#settings
     if (batch === undefined) return undefined
     return new Batching(this.#subject, batch, handler, {
-      take: () => this.start(),
+      take: () => this.#fill(),
       canTake: () => {
         const { first } = this.#backlog
         return first !== undefined && this.#freeSlots.length > 0 && this.#mayStart(first)
       },
+      mayBring: () => this.#host.mayBring(),
       isShut: () => this.#isStopped || this.#soloRuns,
       isExpired: (run) => this.#isExpired(run),
       watch: (run) => this.#watch.started(run),

@@ -96,6 +96,11 @@ export class ConsumerSession {
     return this.#requests.asked > 0
   }
 
+  /** There may be more for the room that there is: Redis is being asked, or about to be. */
+  get mayBring(): boolean {
+    return this.#state === 'open' && (this.isAsking || (!this.#isWaiting && this.#room() > 0))
+  }
+
   get group(): GroupRef {
     return this.#group
   }

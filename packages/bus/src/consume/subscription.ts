@@ -122,6 +122,7 @@ class ConsumerSubscription implements OwnedSubscription {
         progressed: () => this.#progressed(),
         refill: () => this.#session?.pump(),
         abandoned: (run) => events.abandoned(run),
+        mayBring: () => this.#session?.mayBring ?? false,
         refused: (ended) => events.refused(ended),
       },
     })
