@@ -1,3 +1,4 @@
+import { BatchError } from '@busway/bus'
 import { expect } from 'chai'
 import { Received } from '../support/received.js'
 import { namespaceIsClean, world } from '../support/world.js'
@@ -73,6 +74,42 @@ describe('a connection that drops', function () {
       expect([...outputs.items].sort((a, b) => a - b)).to.deep.equal(numbers(400))
       // Known to be settled or known not to be: a dropped connection is no reason to run anything again.
       expect([...runs.items].sort((a, b) => a - b)).to.deep.equal(numbers(400))
+      await publisher.close()
+      await namespaceIsClean(w.redis, w.namespace)
+    })
+  }
+
+  for (const [when, fault] of faults) {
+    it(`${when} of a batch's settles: nothing runs twice but what it failed, and what it publishes arrives once`, async () => {
+      const proxy = await w.proxy()
+      const consumer = w.bus({ redis: proxy.url })
+      const publisher = w.bus()
+      const outputs = new Received<number>()
+      const runs = new Received<string>()
+      const drops: Promise<void>[] = []
+      await w.bus().consume('invoices.wanted', ({ body }) => (body as number[]).forEach(outputs.add)).ready
+      await consumer.consumeBatch(
+        'orders.paid',
+        async (messages, context) => {
+          const failed = messages.filter(({ body, attempt }) => (body as number) % 10 === 0 && attempt === 1)
+          const good = messages.filter((message) => !failed.includes(message))
+          await context.publish(
+            'invoices.wanted',
+            good.map(({ body }) => body),
+          )
+          if (messages.some(({ body }) => (body as number) % 80 === 41)) drops.push(proxy[fault]())
+          for (const { body, attempt } of messages) runs.add(`${body} ${attempt}`)
+          if (failed.length > 0) throw new BatchError(failed.map(({ id }) => id))
+        },
+        { batch: { size: 8, wait: 5 }, concurrency: 2, lease: '20s', retry: { delay: 1, jitter: 0 } },
+      ).ready
+      for (const n of numbers(400)) await publisher.publish('orders.paid', n)
+      await outputs.count(400)
+      await Promise.all(drops)
+      await consumer.close()
+      expect([...outputs.items].sort((a, b) => a - b)).to.deep.equal(numbers(400))
+      const expected = numbers(400).flatMap((n) => (n % 10 === 0 ? [`${n} 1`, `${n} 2`] : [`${n} 1`]))
+      expect([...runs.items].sort()).to.deep.equal(expected.sort())
       await publisher.close()
       await namespaceIsClean(w.redis, w.namespace)
     })
