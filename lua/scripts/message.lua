@@ -2,7 +2,8 @@
 --
 -- KEYS  meta, never
 -- ARGV  1 id  2 cursor or ''
--- Returns {} (nothing of it is left), or { now, bytes or false, cursor or '', unclaimed (0 or 1), { group, where, since, failure record, session, its info, ... } }
+-- Returns {} (nothing of it is left), or { now, bytes or false, cursor or '', unclaimed (0 or 1), when it is due or '', { group, where, since, failure record,
+--       session, its info, ... } }
 --       where: `scheduled` (the group will have it) `ready` `held` (in the line of its key) `inFlight` `retrying` `dead` `done`; since: when it was leased or died,
 --       or is due; else ''. A message that all groups have done is told as long as its batch lives.
 -- Keeps  nothing is changed. A message that is taken between two calls may be told where it was.
@@ -49,9 +50,9 @@ local member = lib.scheduledAs(message)
 local due = member and call('ZSCORE', P .. 'scheduled', member)
 if due then
   for _, group in ipairs(lib.allGroups()) do tell(group, 'scheduled', due) end
-  return { now, value or false, '', #told == 0 and 1 or 0, told }
+  return { now, value or false, '', 0, due, told }
 end
-if lib.isUnclaimed(message) then return { now, value or false, '', 1, told } end
+if lib.isUnclaimed(message) then return { now, value or false, '', 1, '', told } end
 local cursor = lib.visit(message, ARGV[2], lib.newBudget(), false, function(group, place)
   if place.at == 'waiting' then
     tell(group, key and standsInLine(group, place.range) and 'held' or 'ready', '')
@@ -65,4 +66,4 @@ local cursor = lib.visit(message, ARGV[2], lib.newBudget(), false, function(grou
     tell(group, 'done', '')
   end
 end)
-return { now, value or false, cursor, 0, told }
+return { now, value or false, cursor, 0, '', told }

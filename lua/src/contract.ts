@@ -463,6 +463,8 @@ export interface MessageReply {
   value: Buffer | null
   /** There is no group yet: the first will have it. */
   unclaimed: boolean
+  /** It is scheduled: those groups will have it that are there then. */
+  dueAtMs?: number
   /** Of all of them may say `done`: then only its batch lives. */
   places: readonly MessagePlace[]
   cursor?: string

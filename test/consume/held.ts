@@ -15,6 +15,7 @@ export interface RangeOptions {
   readonly value?: Buffer | null
   readonly solo?: boolean
   readonly again?: boolean
+  readonly key?: string
 }
 
 /** A held range of `count` messages, the bodies their positions. */
@@ -28,11 +29,17 @@ export function heldRange(options: RangeOptions = {}): HeldRange {
     failure,
     solo = false,
     again = false,
+    key,
   } = options
   const value = options.value === undefined ? batchOf(count) : options.value
   const fetched = { lease, batch: 'session1-1-0', from, count, total: from + count, again, value }
   const range = new HeldRange(
-    { ...fetched, ...(skip === undefined ? {} : { skip }), ...(failure === undefined ? {} : { failure }) },
+    {
+      ...fetched,
+      ...(key === undefined ? {} : { key }),
+      ...(skip === undefined ? {} : { skip }),
+      ...(failure === undefined ? {} : { failure }),
+    },
     {
       settler,
       holder: { group: 'test@1', session: 'busAAAAA~1' },

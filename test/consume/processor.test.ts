@@ -54,8 +54,10 @@ function processing(handler: AnyHandler, options: object) {
   )
   let lease = 0
   const receive = (range: RangeOptions) => {
-    backlog.push(heldRange({ settler, lease: ++lease, ...range }))
+    const held = heldRange({ settler, lease: ++lease, ...range })
+    backlog.push(held)
     processor.start()
+    return held
   }
   return { processor, settler, backlog, receive, progressed, refused }
 }
@@ -201,5 +203,80 @@ describe('a processor', () => {
       'orders.other',
       'orders.more',
     ])
+  })
+})
+
+describe('a cancelled message that a consumer holds', () => {
+  const waiting = (options: object) => {
+    const gate = new Gate()
+    const started = new Received<string>()
+    const handler: AnyHandler = async ({ body }, { signal }) => {
+      started.add(String(body))
+      await Promise.race([
+        gate.opened,
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+      ])
+    }
+    return { ...processing(handler, options), gate, started }
+  }
+  const settles = (settler: Settler) =>
+    settler
+      .take()
+      .settles.map((settle) => [settle.lease, settle.index, 'reason' in settle ? settle.reason : settle.outcome])
+
+  it('ends unstarted, and those around it run', async () => {
+    const { processor, settler, backlog, receive, gate, started } = waiting({ concurrency: 1 })
+    const first = receive({ count: 4 })
+    const second = receive({ count: 1 })
+    await started.count(1)
+    processor.cancel(first, 2)
+    processor.cancel(second, 0)
+    expect(backlog.size).to.equal(2)
+    expect(settles(settler)).to.deep.equal([
+      [1, 2, 'cancelled'],
+      [2, 0, 'cancelled'],
+    ])
+    processor.cancel(first, 2)
+    expect(settles(settler), 'a second time').to.deep.equal([])
+    gate.open()
+    expect(await started.count(3)).to.deep.equal(['0', '1', '3'])
+  })
+
+  it('lets the next of its key run, wherever it stood in the line', async () => {
+    const { processor, settler, backlog, receive, gate, started } = waiting({ concurrency: 4 })
+    receive({ key: 'other' })
+    const first = receive({ count: 3, key: 'k' })
+    const second = receive({ count: 1, key: 'k' })
+    const third = receive({ count: 2, key: 'k' })
+    await started.count(2)
+    processor.cancel(second, 0)
+    processor.cancel(first, 1)
+    processor.cancel(third, 0)
+    expect([backlog.size, backlog.behind]).to.deep.equal([2, 2])
+    expect(settles(settler)).to.have.length(3)
+    gate.open()
+    expect(await started.count(4)).to.deep.equal(['0', '0', '2', '1'])
+  })
+
+  it('lets the next of its key run where it was its first', async () => {
+    const { processor, settler, receive, started } = waiting({ concurrency: 1 })
+    const running = receive({})
+    const first = receive({ key: 'k' })
+    receive({ key: 'k', count: 1 })
+    await started.count(1)
+    processor.cancel(first, 0)
+    processor.cancel(running, 0)
+    await started.count(2)
+    expect(settles(settler)).to.deep.include([2, 0, 'cancelled'])
+  })
+
+  it('is aborted if it runs, and is no retry', async () => {
+    const { processor, settler, receive, started, progressed } = waiting({ concurrency: 2, retry: { attempts: 9 } })
+    const range = receive({ count: 2 })
+    await started.count(2)
+    processor.cancel(range, 1)
+    await progressed.count(1)
+    expect(settles(settler)).to.deep.equal([[1, 1, 'cancelled']])
+    expect(processor.running).to.equal(1)
   })
 })

@@ -18,6 +18,8 @@ interface Working {
   readonly ran: string[]
   readonly redelivered: string[]
   readonly settled: Received<number>
+  /** `<lease>:<index>` of those that it was told to cancel. */
+  readonly cancelled: string[]
 }
 
 /** A session whose messages are run as soon as they come, and end a moment later, some of them with a publish. */
@@ -31,6 +33,7 @@ function working(
   const runner = new FakeRunner(server, fates)
   const ran: string[] = []
   const redelivered: string[] = []
+  const cancelled: string[] = []
   const settled = new Received<number>()
   const end = (range: HeldRange, index: number): void => {
     if (range.held.settler.isLost) return
@@ -62,6 +65,7 @@ function working(
         }
       },
       confirmed: () => {},
+      cancelled: (range, index) => cancelled.push(`${range.lease}:${index}`),
       recovered: () => {},
       limited: () => {},
       answered: () => settled.add(server.settled.length),
@@ -69,7 +73,7 @@ function working(
     },
     log: logger,
   })
-  return { session, server, runner, ran, redelivered, settled }
+  return { session, server, runner, ran, redelivered, settled, cancelled }
 }
 
 const all = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
@@ -93,6 +97,22 @@ describe('a consumer session', () => {
     expect(inOrder(work.server.settled)).to.deep.equal(all(100))
     expect(work.ran).to.have.length(100)
     await work.session.close([], 100)
+  })
+
+  it('is told of cancels of what it holds, or is about to, and of nothing that it has settled', async () => {
+    const work = working(new FakeServer(5), [], undefined, (range) => range.lease === 2)
+    const { session } = work
+    // Before the answer that brings its lease.
+    session.cancel({ lease: 2, index: 1 })
+    await session.open()
+    await work.settled.until(() => work.server.settled.length >= 3, 'what the first lease has')
+    expect(work.cancelled).to.have.length(1)
+    session.cancel({ lease: 1, index: 0 })
+    expect(work.cancelled).to.have.length(1)
+    session.cancel({ lease: 2, index: 1 })
+    expect(work.cancelled).to.have.length(2)
+    expect(new Set(work.cancelled).size).to.equal(1)
+    await session.close([], 100)
   })
 
   const cases: Fate[] = ['request lost', 'reply lost', 'late', 'refused', 'noscript']

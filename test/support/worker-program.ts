@@ -75,7 +75,8 @@ async function handle(message: Message, context: ConsumeContext): Promise<unknow
   )
   try {
     if (setup.behaviour === 'poison' && (body as { poison?: boolean }).poison) process.kill(process.pid, 'SIGKILL')
-    if (holds(body)) await released.opened
+    if (setup.behaviour === 'obey' && (body as { hold?: boolean }).hold !== false) await rejected(context.signal)
+    else if (holds(body)) await released.opened
     else if (setup.workMs) await new Promise((resolve) => setTimeout(resolve, setup.workMs))
     if (setup.behaviour === 'stage') await context.publish(setup.outputTopic as string, body)
     const result = await resultOf(body)
@@ -107,6 +108,9 @@ function resultOf(body: unknown): unknown {
   if ((body as { fail?: boolean }).fail) throw new RangeError('no such fare')
   return { body, by: process.pid }
 }
+
+const rejected = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
 
 function holds(body: unknown): boolean {
   if (setup.behaviour === 'answer') return (body as { hold?: boolean }).hold === true

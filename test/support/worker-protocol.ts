@@ -12,6 +12,8 @@ export type Behaviour =
   | 'poison'
   /** Returns the body and its process' id; waits for `release` first if the body says `hold: true`, throws a RangeError if it says `fail: true`. */
   | 'answer'
+  /** Waits for its signal, and throws its reason; settles at once if the body says `hold: false`. */
+  | 'obey'
   /** Requests `outputTopic` with the message's body and returns the reply. */
   | 'forward'
 

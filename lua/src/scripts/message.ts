@@ -8,11 +8,12 @@ export const message: Script<MessageRequest, MessageReply | undefined> = {
   reply(raw) {
     const parts = list(raw)
     if (parts.length === 0) return undefined
-    const [nowMs, value, cursor, unclaimed, places] = parts
+    const [nowMs, value, cursor, unclaimed, due, places] = parts
     return {
       nowMs: integer(nowMs),
       value: value === null ? null : bytes(value),
       unclaimed: integer(unclaimed) === 1,
+      ...(text(due) === '' ? {} : { dueAtMs: Math.floor(Number(text(due))) }),
       places: readPlaces(list(places)),
       ...(text(cursor) === '' ? {} : { cursor: text(cursor) }),
     }

@@ -224,14 +224,14 @@ export class Real {
       if (id === undefined) continue
       const reply = await this.run(message, { id })
       const where = `message ${number} by its id ${id}`
-      const isLeft = reply?.unclaimed || reply?.places.some(({ state }) => state !== 'done') || false
+      const isLeft =
+        reply?.unclaimed || reply?.dueAtMs !== undefined || reply?.places.some(({ state }) => state !== 'done') || false
       expect(isLeft, where).to.equal(model.exists(number))
       if (reply === undefined) continue
       expect(decodeBodies(reply.value as Buffer), where).to.deep.equal([number])
       const waits = model.scheduled.find((item) => item.message === number)
-      expect(reply.unclaimed, where).to.equal(
-        model.groups.size === 0 && (waits !== undefined || model.nobody.waiting().includes(number)),
-      )
+      expect(reply.dueAtMs, where).to.equal(waits?.dueMs)
+      expect(reply.unclaimed, where).to.equal(model.groups.size === 0 && model.nobody.waiting().includes(number))
       // Of what ended before any group had it, groups that have the rest of its batch say that it is done.
       const places = reply.places.filter(({ state }) => state !== 'done' || !model.endedUngiven.has(number))
       const found = places.map(({ group, state, session, sinceMs, dueAtMs, attempts, crashes }) => ({

@@ -29,6 +29,18 @@ for (const { leaseEndsAt, running } of (await group.consumers({ limit: 5 })).ite
   running[0] satisfies string | undefined
 }
 
+const info = await topic.message('x')
+if (info !== null) {
+  if (!(info.body instanceof Uint8Array)) info.body.id satisfies string
+  info.dueAt satisfies Date | undefined
+  const at = info.groups.ledger
+  if (at?.state === 'inFlight') at.consumer.pid satisfies number | undefined
+  if (at?.state === 'dead') at.reason satisfies string
+  // @ts-expect-error what is done is due at no time
+  if (at?.state === 'done') at.dueAt
+}
+;(await topic.cancel('x', { inFlight: true })) satisfies boolean
+
 ;(await topic.purge({ state: 'unclaimed' })) satisfies number
 await topic.delete({ force: true })
 

@@ -10,7 +10,9 @@ import type {
 import type { AdminDependencies } from '../seams.js'
 import { checkGroup } from '../validate/names.js'
 import { checkNames, checkOptionsObject, invalidOption } from '../validate/options.js'
+import { cancelMessage } from './cancel.js'
 import { createGroupAdmin } from './group-admin.js'
+import { messageInfo } from './message.js'
 import { checkPage } from './pages.js'
 import { peekPage } from './peek.js'
 import { readStats } from './stats.js'
@@ -19,10 +21,17 @@ import { deleteWholeTopic, purgeOfTopic } from './topic-removal.js'
 const PURGED = "'scheduled' or 'unclaimed'; what a group has is purged by bus.topic(name).group(name).purge"
 const STATES = "'scheduled' or 'unclaimed'; what a group has is listed by bus.topic(name).group(name).peek"
 
+function checkId(id: string): string {
+  if (typeof id !== 'string' || id === '') throw invalidOption('id', id, "a message's id")
+  return id
+}
+
 /** `topic` is checked already. */
 export const createTopicAdmin = (dependencies: AdminDependencies, topic: string): TopicAdmin => ({
   name: topic,
   stats: async () => (await readStats(dependencies, topic)).stats,
+  message: async (id) => messageInfo(dependencies, topic, checkId(id)),
+  cancel: async (id, options) => cancelMessage(dependencies, topic, checkId(id), options),
   settled: (id, options) => dependencies.watches.settled(topic, id, options),
   group(name: string): GroupAdmin {
     checkGroup(name)

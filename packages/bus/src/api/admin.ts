@@ -4,6 +4,7 @@ import type { ToldError } from './events.js'
 import type {
   ConsumerInfo,
   DeadLetter,
+  MessageInfo,
   Page,
   PageOptions,
   Peeked,
@@ -58,6 +59,12 @@ export interface PurgeOptions {
 export interface TopicPurgeOptions {
   /** `scheduled`: published with a delay and not yet due; `unclaimed`: published before there was any group. */
   state: TopicPeekState
+}
+
+/** What `cancel` does about a message that runs. */
+export interface CancelOptions {
+  /** Also stop it where a consumer has it: abort `ctx.signal` of its run, in whatever process. Default: false, what a consumer has goes on. */
+  inFlight?: boolean
 }
 
 /** What `delete` puts up with. */
@@ -144,6 +151,27 @@ export interface SettledOptions {
 export interface TopicAdmin<Body = unknown> {
   readonly name: string
   stats(): Promise<TopicStats>
+  /**
+   * The message, with its state in every group; `null` if nothing is left of it. Nothing is changed. Rejects with `INVALID_OPTIONS`.
+   *
+   * @example
+   * const info = await bus.topic('orders.paid').message(id)
+   * if (info?.groups.ledger?.state === 'inFlight') console.log('runs since', info.groups.ledger.since)
+   */
+  message(id: string): Promise<MessageInfo<Body> | null>
+  /**
+   * Ends a message in every group where it waits (scheduled, ready, held, retrying, or unclaimed), unhandled, with the outcome `cancelled`. Dead letters stay.
+   * Resolves with whether there was something to end.
+   *
+   * A message that runs goes on, or with `inFlight` its consumer is told: the run's `ctx.signal` aborts with `CANCELLED`. If its handler throws then, or hangs
+   * for a lease, the message is a dead letter with the reason `cancelled`, and so is one that the consumer had not started; if it returns, the
+   * message is done. The news may be lost with a connection or a process; then the message goes on as if nothing had been, so look at `message(id)`, and cancel
+   * it again. Rejects with `INVALID_OPTIONS`.
+   *
+   * @example
+   * if (!(await bus.topic('orders.paid').cancel(id, { inFlight: true }))) console.log('too late')
+   */
+  cancel(id: string, options?: CancelOptions): Promise<boolean>
   /**
    * Waits until a message has ended, and tells how, whoever handles it. One that ended before is told if it was published with `keepResult`, or is a dead
    * letter. Rejects with `UNKNOWN_MESSAGE` (it is not there, and its end was not kept), `SETTLED_TIMEOUT`, `REQUEST_FAILED` (its result does not fit the topic's

@@ -86,6 +86,31 @@ export interface UnclaimedMessage<Body = unknown> extends PeekedMessage<Body> {
   readonly state: 'unclaimed'
 }
 
+/** One message, and where each group has it. */
+export interface MessageInfo<Body = unknown> {
+  readonly id: string
+  readonly topic: string
+  readonly key?: string
+  readonly headers: Readonly<Record<string, string>>
+  /** Decoded, by the plugins too; the raw bytes if it can't be. */
+  readonly body: Body | Uint8Array
+  /** No group exists yet: the first will have it. */
+  readonly unclaimed: boolean
+  /** It was published with a delay and is not due: the groups that exist then will have it. */
+  readonly dueAt?: Date
+  /** By group, of those that have it or had it. A message that all have done is there as long as others of its batch are not. */
+  readonly groups: Readonly<Record<string, MessageState>>
+}
+
+/** Where a group has a message. `attempts` are those that failed. */
+export type MessageState =
+  | { readonly state: 'scheduled'; readonly dueAt: Date }
+  | { readonly state: 'ready' | 'held'; readonly attempts: number }
+  | { readonly state: 'done' }
+  | ({ readonly state: 'inFlight' } & Pick<InFlightMessage, 'attempts' | 'since' | 'consumer'>)
+  | ({ readonly state: 'retrying' } & Pick<RetryingMessage, 'attempts' | 'crashes' | 'dueAt' | 'error'>)
+  | ({ readonly state: 'dead' } & Pick<DeadLetter, 'attempts' | 'crashes' | 'reason' | 'error' | 'diedAt'>)
+
 /** Why a message became a dead letter. */
 export type DeadReason = 'attempts' | 'unrecoverable' | 'crashes' | 'expired' | 'undecodable' | 'cancelled'
 

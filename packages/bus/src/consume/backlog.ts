@@ -60,6 +60,29 @@ export class Backlog {
     }
   }
 
+  /** Takes one message out of its range, wherever that stands. Answers whether it was unstarted. */
+  withdraw(range: HeldRange, index: number): boolean {
+    if (!range.withdraw(index)) return false
+    this.size--
+    const at = this.#ranges.indexOf(range, this.#head)
+    if (at < 0) this.#withdrawnBehind(range)
+    else if (range.unstarted === 0) {
+      this.#ranges.splice(at, 1)
+      if (range.key !== undefined) this.ended(range.key)
+    }
+    return true
+  }
+
+  #withdrawnBehind({ key, unstarted }: HeldRange): void {
+    this.behind--
+    const line = key === undefined ? undefined : this.#lines.get(key)
+    if (unstarted > 0 || line === undefined) return
+    this.#lines.set(
+      key as string,
+      line.filter((range) => range.unstarted > 0),
+    )
+  }
+
   /** Takes out all that stands behind the message of this key that runs. */
   takeLine(key: string): HeldRange[] {
     const line = this.#lines.get(key)?.splice(0) ?? []

@@ -52,16 +52,28 @@ export class Conclusion {
   abandoned(run: Run, runMs: number): void {
     let isRetried = false
     if (!run.range.held.settler.isLost) {
-      const why = `The handler did not return within ${this.#settings.timeoutMs} ms and one lease`
-      isRetried = this.#verdicts.failed(run, new BuswayError('HANDLER_TIMEOUT', why), runMs)
+      isRetried = this.#verdicts.failed(run, this.#hanging(run), runMs)
     }
     this.#passedOn(run, isRetried)
+  }
+
+  #hanging({ abortReason }: Run): BuswayError {
+    if (abortReason?.code === 'CANCELLED')
+      return new BuswayError('CANCELLED', 'The message was cancelled, and its handler did not return within one lease')
+    const why = `The handler did not return within ${this.#settings.timeoutMs} ms and one lease`
+    return new BuswayError('HANDLER_TIMEOUT', why)
   }
 
   /** It may not start: its attempts were used up by others. */
   exhausted(run: Run): void {
     this.#verdicts.exhausted(run)
     this.#passedOn(run, false)
+  }
+
+  /** It was cancelled before it could start, and taken out of the backlog. */
+  cancelled(run: Run): void {
+    this.#verdicts.cancelled(run)
+    this.#host.progressed()
   }
 
   /** Its time was up before it could start. */

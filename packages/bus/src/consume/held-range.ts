@@ -106,6 +106,13 @@ export class HeldRange {
     return -1
   }
 
+  /** Whether message `index` is unstarted; then it is so no more. Whoever asks says what becomes of it. */
+  withdraw(index: number): boolean {
+    if (index < this.#next || this.progress[index] !== Progress.open) return false
+    this.unstarted--
+    return true
+  }
+
   /** Gives up all unstarted messages: calls `release` for each run of adjacent ones. */
   takeUnstarted(release: (index: number, count: number) => void): void {
     let first = -1

@@ -142,6 +142,17 @@ export class Processor {
     return runs
   }
 
+  /** Aborts the run of message `index`; or it ends unstarted. */
+  cancel(range: HeldRange, index: number): void {
+    const run = this.runs().find((run) => run.range === range && run.index === index)
+    if (run !== undefined) {
+      this.abort([run], new BuswayError('CANCELLED', 'The message was cancelled'))
+    } else if (this.#backlog.withdraw(range, index)) {
+      const message = new ReceivedMessage(this.#subject.topic, range, index)
+      this.#conclusion.cancelled(new Run(this.#subject, message, range, index))
+    }
+  }
+
   abort(runs: readonly Run[], reason: BuswayError): void {
     const nowMs = performance.now()
     for (const run of runs) {

@@ -27,6 +27,8 @@ export interface SessionOwner {
   /** Messages to run. */
   received(ranges: readonly HeldRange[], times: Times): void
   confirmed(ended: Ended, times: Times): void
+  /** Somebody cancelled message `index` of a range that is held. */
+  cancelled(range: HeldRange, index: number): void
   recovered(recovered: Recovered): void
   /** Whether the group has a limit; told with each reply that says so, after what it brought was handed over. */
   limited(isLimited: boolean): void

@@ -27,6 +27,7 @@
  * |                      | the lease ends                       | happened                                  |                                                |
  */
 import { type AdvanceReply, type FetchedRange, type GroupRef, open, type Recovered } from '@busway/lua'
+import { type CancelledMessage, EarlyCancels } from './cancels.js'
 import { Healing } from './healing.js'
 import { HeldRange } from './held-range.js'
 import { type InFlight, provedByAnswers, provedBySync } from './in-flight.js'
@@ -53,6 +54,7 @@ export class ConsumerSession {
   readonly #requests: Requests
   readonly #healing: Healing
   readonly #timers = new SessionTimers()
+  readonly #earlyCancels = new EarlyCancels()
   #resolveEnded: (end: SessionEnd) => void = () => undefined
   #state: 'new' | 'open' | 'healing' | 'over' = 'new'
   #group = '' as GroupRef
@@ -133,6 +135,13 @@ export class ConsumerSession {
   wake(): void {
     this.#isWoken = true
     this.pump()
+  }
+
+  /** Somebody cancelled a message that this session has, or that is on its way here. What it has settled is none of it. */
+  cancel(message: CancelledMessage): void {
+    const range = this.#leases.get(message.lease)
+    if (range !== undefined) this.#parts.owner.cancelled(range, message.index - range.from)
+    else if (message.lease > this.#lastLease && this.#state !== 'over') this.#earlyCancels.keep(message)
   }
 
   /** Sends what there is a reason to send. */
@@ -235,6 +244,7 @@ export class ConsumerSession {
       ranges.push(range)
     }
     this.#parts.owner.received(ranges, this.#times)
+    for (const { lease } of ranges) for (const index of this.#earlyCancels.take(lease)) this.cancel({ lease, index })
   }
 
   #recovered(recovered: Recovered): void {

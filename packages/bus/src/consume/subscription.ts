@@ -14,6 +14,7 @@ import { BuswayError } from '../errors/index.js'
 import type { AnyWork, ConsumeDependencies, OwnedSubscription } from '../seams.js'
 import { durationMs } from '../validate/durations.js'
 import { invalidOption } from '../validate/options.js'
+import { readCancel } from './cancels.js'
 import { Deadline } from './deadline.js'
 import { guardsOf } from './guard-calls.js'
 import type { HeldRange } from './held-range.js'
@@ -213,6 +214,7 @@ class ConsumerSubscription implements OwnedSubscription {
         events.fetched(count, times)
       },
       confirmed: (ended, times) => events.settled(ended, times),
+      cancelled: (range, index) => processor.cancel(range, index),
       recovered: (recovered) => events.recovered(recovered),
       limited: (isLimited) => this.#intake.limit(isLimited),
       answered: () => {
@@ -248,7 +250,7 @@ class ConsumerSubscription implements OwnedSubscription {
       try {
         const leave = await this.#dependencies.wakes.subscribe(this.topic, (payload) => {
           if (payload === WATCHED) watching.began()
-          else if (this.#session !== undefined && payload.endsWith(` ${this.#session.id}`)) this.#session.wake()
+          else if (this.#session !== undefined) hear(this.#session, payload)
         })
         if (!this.#isLeaving) return leave
         leave()
@@ -388,6 +390,15 @@ class ConsumerSubscription implements OwnedSubscription {
     released += this.#intake.givenBack - givenBack
     return { released, abandoned: running.map((run) => run.message.id), unanswered: 0 }
   }
+}
+
+function hear(session: ConsumerSession, payload: string): void {
+  if (payload.endsWith(` ${session.id}`)) {
+    session.wake()
+    return
+  }
+  const cancelled = readCancel(payload, session.id)
+  if (cancelled !== undefined) session.cancel(cancelled)
 }
 
 /** A full Redis refuses to register a topic; consuming is what frees memory. */

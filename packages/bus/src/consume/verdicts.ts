@@ -50,6 +50,10 @@ export class Verdicts {
   /** Answers whether it is tried again. */
   failed(run: Run, thrown: unknown, runMs: number): boolean {
     const error = toError(thrown)
+    if (run.abortReason?.code === 'CANCELLED') {
+      this.#dead(run, error, 'cancelled', runMs)
+      return false
+    }
     const verdict = judge(this.#retry, run.message.attempt, error, Math.random())
     if (verdict.kind === 'dead') {
       this.#dead(run, error, verdict.reason, runMs)
@@ -95,6 +99,11 @@ export class Verdicts {
     this.#dead(run, new Error('It expired before it could start'), 'expired', 0)
   }
 
+  /** It was cancelled before it could start. */
+  cancelled(run: Run): void {
+    this.#dead(run, new BuswayError('CANCELLED', 'It was cancelled before it could start'), 'cancelled', 0)
+  }
+
   /** Its attempts were used up by others (crashes, another policy): it does not run. */
   exhausted(run: Run): void {
     const recorded = run.range.failure?.attempts ?? 0
@@ -104,7 +113,8 @@ export class Verdicts {
 
   #dead(run: Run, error: Error, reason: (Outcome & { kind: 'dead' })['reason'], runMs: number): void {
     const outcome: Outcome = { kind: 'dead', error, reason }
-    run.log.error({ err: loggable(error), reason }, 'The message is a dead letter')
+    if (reason === 'cancelled') run.log.info({ reason }, 'The message was cancelled: it is a dead letter')
+    else run.log.error({ err: loggable(error), reason }, 'The message is a dead letter')
     this.#tell(run, this.#ended(run, outcome, runMs), {
       ...this.#address(run, this.#guardCalls(run, outcome)),
       outcome: 'dead',

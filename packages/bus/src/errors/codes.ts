@@ -54,6 +54,8 @@ export const codes = {
   REQUEST_FAILED: 'See the message: what the handler threw in its last attempt, or why there is no reply.',
   /** The message had not ended in time. Nothing was done to it. */
   SETTLED_TIMEOUT: 'Raise the timeout, or see whether the topic has a consumer and what its retries take.',
+  /** The message was cancelled: the reason of `ctx.signal`, and of its dead letter. */
+  CANCELLED: 'Let the handler stop: pass ctx.signal on to what it waits for.',
   /** A handler ran longer than its `timeout`. */
   HANDLER_TIMEOUT: 'Pass ctx.signal on to what the handler waits for, or raise `timeout`.',
   /** The bus is closing or closed. Nothing was sent. */

@@ -88,7 +88,7 @@ export class Runner implements ScriptRunner {
       const why = cause instanceof UnexpectedReply ? cause.message : String(cause)
       throw new RedisFailureError('failed', `The answer of ${script.name} makes no sense: ${why}`, { cause })
     }
-    const { nowMs } = reply as { nowMs?: unknown }
+    const { nowMs } = (reply ?? {}) as { nowMs?: unknown }
     if (typeof nowMs === 'number') this.#clock.learn(nowMs)
     return reply
   }

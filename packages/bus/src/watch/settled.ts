@@ -6,7 +6,7 @@
  * 3. An event tells its end. Where events may have been missed, it is asked again.
  */
 import { type SettledReply, settled as settledScript } from '@busway/lua'
-import type { Report, Settled, SettledOptions, TopicEvent } from '../api/index.js'
+import type { DeadReason, Report, Settled, SettledOptions, TopicEvent } from '../api/index.js'
 import { BuswayError } from '../errors/index.js'
 import { closedError } from '../redis/connection.js'
 import type { ScriptRunner } from '../seams.js'
@@ -145,7 +145,7 @@ class Wait {
     if (event.type !== 'settled' && event.type !== 'dead') return
     const { id, group, error } = event
     if (this.#group !== undefined && group !== undefined && group !== this.#group) return
-    const outcome = event.type === 'settled' ? event.outcome : event.reason === 'expired' ? 'expired' : 'dead'
+    const outcome = event.type === 'settled' ? event.outcome : outcomeOf(event.reason)
     this.#tell({
       id,
       ...(group === undefined ? {} : { group }),
@@ -178,6 +178,9 @@ class Wait {
     )
   }
 }
+
+const outcomeOf = (reason: DeadReason): Settled['outcome'] =>
+  reason === 'expired' || reason === 'cancelled' ? reason : 'dead'
 
 /** The first to end it of those that said how. */
 function firstOf(ended: SettledReply['ended']): Settled | undefined {
