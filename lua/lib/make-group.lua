@@ -7,7 +7,7 @@ function lib.inherit(group)
   local inherited, prioritized = tonumber(there.unclaimed or 0), tonumber(there.unclaimedPrioritized or 0)
   if call('EXISTS', P .. 'unclaimed') == 1 then call('RENAME', P .. 'unclaimed', group.G .. 'ready') end
   if call('EXISTS', P .. 'unclaimed:priority') == 1 then call('RENAME', P .. 'unclaimed:priority', group.G .. 'priority') end
-  for _, name in ipairs({ 'keys', 'lines', 'done', 'marks' }) do
+  for _, name in ipairs({ 'keys', 'lines', 'done', 'marks', 'failures' }) do
     if call('EXISTS', P .. 'unclaimed:' .. name) == 1 then call('RENAME', P .. 'unclaimed:' .. name, group.G .. name) end
   end
   lib.count(P .. 'meta', 'unclaimed', -inherited)

@@ -12,24 +12,30 @@ function lib.takeDue(key)
   return members
 end
 
--- Retries go first: they have waited their turn once. One with a crash to its name is suspect.
+function lib.retriedRange(member)
+  local text, _, joins = lib.memberRange(member)
+  return text, joins
+end
+
+-- Retries go first: they have waited their turn once. One with a crash to its name is suspect. What was put off before it was taken joins the back.
 function lib.promoteRetries(group)
   local members = lib.takeDue(group.G .. 'retry')
   if #members == 0 then return end
-  local ranges, ids, plain, suspects = {}, {}, {}, {}
+  local ranges, ids, joining, plain, back, suspects = {}, {}, {}, {}, {}, {}
   for i, text in ipairs(members) do
-    ranges[i] = lib.memberRange(text)
+    ranges[i], joining[i] = lib.retriedRange(text)
     ids[i] = lib.parseRange(ranges[i]).batch
   end
   lib.callWith('HDEL', group.G .. 'retrying', ids)
   local records = lib.readWith('HMGET', group.G .. 'failures', ids)
   for i, range in ipairs(ranges) do
     local crashes = records[i] and string.match(records[i], '^%d+ (%d+)') or '0'
-    local to = crashes == '0' and plain or suspects
+    local to = crashes ~= '0' and suspects or joining[i] and back or plain
     to[#to + 1] = range
   end
   lib.count(group.state, 'retrying', -#members)
   lib.makeReady(group, plain, #plain, true, 'out')
+  lib.makeReady(group, back, #back)
   lib.makeSuspect(group, suspects)
 end
 
@@ -43,7 +49,12 @@ function lib.giveToGroups(ranges, groups)
     end
   end
   local pending, generation = lib.readWith('HMGET', P .. 'pending', batches), lib.noted('generation')
-  for i, batch in ipairs(batches) do value[batch] = { lib.pairsOf(pending[i]) } end
+  for i, batch in ipairs(batches) do
+    value[batch] = { lib.pairsOf(pending[i]) }
+    if lib.isRehomed(batch) then -- it was changed while it was put off
+      for _, group in ipairs(groups) do call('HSETNX', group.G .. 'failures', batch, '0 0 . null') end
+    end
+  end
   local written = {}
   for _, range in ipairs(ranges) do
     local known = value[range.batch]

@@ -60,6 +60,7 @@ const ALLOW_OOM: Readonly<Record<ScriptName, boolean>> = {
   redrive: true,
   message: true,
   cancel: true,
+  update: false,
   purge: true,
   'remove-group': true,
   'purge-topic': true,

@@ -37,6 +37,7 @@ export type ScriptName =
   | 'redrive'
   | 'message'
   | 'cancel'
+  | 'update'
   | 'purge'
   | 'remove-group'
   | 'purge-topic'
@@ -487,6 +488,37 @@ export interface CancelReply {
   outbox: boolean
   cursor?: string
 }
+/** Again with the reply's cursor, and the same token, until there is none. */
+export interface UpdateRequest {
+  id: string
+  /** Fresh for each change: sent again, it is answered the same. */
+  token: string
+  cursor?: string
+  /** From now. */
+  delayMs?: number
+  bytes?: {
+    /** The message as a batch of one, with its new priority and body. */
+    value: Uint8Array
+    /** SHA-1, in hexadecimal, of the bytes that it is made from. */
+    replacing: string
+    /** Its priority is another. A message with an ordering key keeps the one that it has. */
+    prioritized: boolean
+  }
+}
+export type UpdateReply =
+  /** Nothing of it is left. */
+  | { status: 'gone' }
+  /** Its bytes are others by now: read them again. Nothing was changed. */
+  | { status: 'stale' }
+  | {
+      status: 'ok'
+      nowMs: number
+      /** In how many groups it waited, in all calls with this token; 1 if no group had it. */
+      changed: number
+      /** By how many groups it is held, in this call: these go on as they were. */
+      held: number
+      cursor?: string
+    }
 export interface PurgeRequest {
   group: string
   what: 'waiting' | 'dead'

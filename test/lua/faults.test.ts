@@ -2,6 +2,7 @@
  * Nothing raises after the first write: an error at any call of Redis up to and including the first write leaves the data as it was. (Lua in Redis has no
  * rollback, so an error after a write would leave half of it.)
  */
+import { createHash } from 'node:crypto'
 import {
   advance,
   advancePublishing,
@@ -26,6 +27,7 @@ import {
   type Settle,
   setConcurrency,
   sync,
+  update,
   watch,
 } from '@busway/lua'
 import { expect } from 'chai'
@@ -268,6 +270,26 @@ describe('an error in a script, at any call up to the first write', function () 
     }
     for (const [what, id] of Object.entries(ids))
       it(what, () => injectEverywhere(cancel, { id, token: 'cancelAA', tell: true }))
+  })
+  describe('of a change', () => {
+    const ids: Record<string, string> = {
+      'of a message that one group runs and another has waiting': 'prodAAAA-2-0.1',
+      'of one that waits': 'prodAAAA-7-0.0',
+      'of one that is retried': 'prodAAAA-1-0.0',
+      'of one that is put off': 'prodAAAA-8-0.1',
+      'of one that nobody has': 'prodAAAA-99-0.0',
+    }
+    for (const [what, id] of Object.entries(ids)) {
+      it(`${what}, of when it is due`, () => injectEverywhere(update, { id, token: 'updateAA', delayMs: 1000 }))
+      it(`${what}, of its bytes and priority`, async () => {
+        const known = await scripts.run(message, TOPIC, { id })
+        const value = encodeBatch([1], { properties: [[3, '9']] })
+        const replacing = createHash('sha1')
+          .update(known?.value ?? '')
+          .digest('hex')
+        await injectEverywhere(update, { id, token: 'updateAA', bytes: { value, replacing, prioritized: true } })
+      })
+    }
   })
   describe('where messages were cancelled that waited', () => {
     beforeEach(async () => {

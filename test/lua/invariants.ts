@@ -37,6 +37,10 @@ export function violations(topic: TopicSnapshot): string[] {
   const marks = sum([nobody, ...topic.groups.values()], ({ marks }) => marks.size)
   if (Number(topic.notes.get('marks') ?? 0) !== marks)
     say(`groups note ${topic.notes.get('marks')} marks, there are ${marks}`)
+  for (const [name, record] of topic.unclaimedFailures) {
+    if (record !== '0 0 . null') say(`what no group has yet cannot have failed: ${name} ${record}`)
+    if (!unclaimed.has(name)) say(`unclaimed:failures knows ${name}, which is not unclaimed`)
+  }
   for (const { member } of topic.scheduled) {
     checkRange(topic, member.range, 'scheduled', say)
     owe(member.range.batch, member.range.count)

@@ -2,6 +2,7 @@
  * Ordering keys, in scripts used at random. The model is one list for each key: the messages of it that have not ended, in the order in which they are to be
  * handled. Whatever fails, crashes, is given back or redriven, what is out of a line is the head of that list, and in one place.
  */
+import { createHash } from 'node:crypto'
 import {
   type AdvanceReply,
   advance,
@@ -10,14 +11,17 @@ import {
   declare,
   type GroupRef,
   type LeasePart,
+  message,
   open,
   publish,
   redrive,
   type Settle,
   setConcurrency,
+  update,
 } from '@busway/lua'
 import { expect } from 'chai'
 import fc from 'fast-check'
+import { decodeBatch, rewriteMessage } from '../../packages/bus/src/wire/index.js'
 import { namespaceIsClean, privateRedis } from '../support/private-redis.js'
 import { decodeBodies, encodeBatch } from './batch.js'
 import { violations } from './invariants.js'
@@ -251,6 +255,19 @@ class Topic {
     if (waits) this.end(n, key)
   }
 
+  /** Its bytes are others, and its place is the same. */
+  async rewrite(which: number): Promise<void> {
+    const n = this.#messages - (which % Math.max(1, this.#messages))
+    const id = this.#idOf.get(n)
+    const known = id === undefined ? undefined : await this.#scripts.run(message, TOPIC, { id })
+    if (id === undefined || known?.value == null) return
+    const replacing = createHash('sha1').update(known.value).digest('hex')
+    const body = { body: `${n} `, bodyBytes: `${n} `.length, contentType: undefined, headers: undefined }
+    const value = rewriteMessage(decodeBatch(known.value), { body })
+    const request = { id, token: `update-${++this.#cancels}`, bytes: { value, replacing, prioritized: false } }
+    expect((await this.#scripts.run(update, TOPIC, request)).status).to.equal('ok')
+  }
+
   async redrive(): Promise<void> {
     const ids = await this.#place.redis.zrange(this.keyName(`${this.group}:dead`), '0', '-1')
     const topic = await this.snapshot()
@@ -279,6 +296,7 @@ type Step =
   | { readonly kind: 'redrive' }
   | { readonly kind: 'limit'; limit: number | undefined }
   | { readonly kind: 'cancel'; which: number }
+  | { readonly kind: 'rewrite'; which: number }
 
 const kind = <K extends Step['kind']>(name: K) => fc.constant(name)
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -312,6 +330,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ kind: kind('cancel'), which: fc.nat(15) }) },
+  { weight: 2, arbitrary: fc.record({ kind: kind('rewrite'), which: fc.nat(15) }) },
 )
 
 describe('ordering keys, in scripts used at random', function () {
@@ -332,6 +351,7 @@ describe('ordering keys, in scripts used at random', function () {
           else if (each.kind === 'redrive') await topic.redrive()
           else if (each.kind === 'limit') await topic.setLimit(each.limit)
           else if (each.kind === 'cancel') await topic.cancel(each.which)
+          else if (each.kind === 'rewrite') await topic.rewrite(each.which)
           else {
             const session = pick(each.session)
             if (session === undefined) continue

@@ -7,7 +7,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { namespaceIsClean, privateRedis } from '../support/private-redis.js'
 import { becameDue, limited, paused, purged, redriven, removed } from './model/commands-administration.js'
-import { cancelled } from './model/commands-by-id.js'
+import { cancelled, updated } from './model/commands-by-id.js'
 import { advanced, advanceOutOfTurn, closed, expired, LEASE_MS, opened, synced } from './model/commands-consuming.js'
 import { bounded, newPublish, publishOutOfTurn, relayed, repeatedPublish } from './model/commands-publishing.js'
 import { topicDeleted, topicPurged } from './model/commands-topic.js'
@@ -39,6 +39,9 @@ describe('the scripts, used at random', function () {
     const rare = [
       cancelled,
       cancelled,
+      updated,
+      updated,
+      updated,
       cancelled,
       becameDue,
       becameDue,

@@ -98,6 +98,8 @@ export interface TopicSnapshot {
   readonly unclaimedLines: Set<string>
   readonly unclaimedDone: Map<string, string>
   readonly unclaimedMarks: Map<string, Mark>
+  /** What was changed while no group had it, by name. */
+  readonly unclaimedFailures: Map<string, string>
   /** `<generation>:<key>` -> ranges, of all groups and of what no group has yet. */
   readonly lines: Map<string, Range[]>
   readonly scheduled: Scored<Sequenced>[]
@@ -245,6 +247,7 @@ function interpret(topic: string, prefix: string, keys: RawKey[]): TopicSnapshot
     unclaimedLines: new Set(),
     unclaimedDone: new Map(),
     unclaimedMarks: new Map(),
+    unclaimedFailures: new Map(),
     lines: new Map(),
     scheduled: [],
     follows: new Map(),
@@ -343,6 +346,7 @@ function readTopicKey(topic: TopicSnapshot, name: string, value: Buffer[]): bool
   else if (name === 'unclaimed') topic.unclaimed.push(...value.map((raw) => parseRange(String(raw))))
   else if (name === 'unclaimed:keys') into(topic.unclaimedKeys, Number)
   else if (name === 'unclaimed:done') into(topic.unclaimedDone, String)
+  else if (name === 'unclaimed:failures') into(topic.unclaimedFailures, String)
   else if (name === 'unclaimed:marks') into(topic.unclaimedMarks, (raw) => parseMark(String(raw)))
   else if (name === 'unclaimed:lines') for (const raw of value) topic.unclaimedLines.add(String(raw))
   else if (/^@\d+:key:/.test(name)) {

@@ -12,6 +12,8 @@ export interface PutOff {
   readonly order: number
   /** It goes to the front when it is due. */
   readonly front?: boolean
+  /** In a group: it was put off while it waited, and joins the back when it is due. */
+  readonly back?: boolean
 }
 
 export interface ModelLease {
@@ -71,6 +73,9 @@ export class ModelGroup {
   /** Everything that this group was ever given, and whether it has ended it. */
   readonly given = new Map<MessageNumber, boolean>()
 
+  /** Of messages that were changed while they waited here. */
+  readonly priorities = new Map<MessageNumber, number>()
+
   readonly #model: Model
 
   constructor(name: string, model: Model) {
@@ -119,7 +124,8 @@ export class ModelGroup {
   }
 
   makeReady(messages: readonly MessageNumber[], front: boolean): void {
-    const priorityOf = (message: MessageNumber) => this.#model.priorities.get(message) ?? 0
+    const priorityOf = (message: MessageNumber) =>
+      this.priorities.get(message) ?? this.#model.priorities.get(message) ?? 0
     for (const priority of new Set(messages.map(priorityOf))) {
       const some = messages.filter((message) => priorityOf(message) === priority)
       const line = priority === 0 ? this.ready : (this.prioritized.get(priority) ?? [])
@@ -212,6 +218,8 @@ export class Model {
   /** Messages that were put off when they were published. */
   readonly delayed = new Set<MessageNumber>()
   readonly cancelled = new Set<MessageNumber>()
+  /** Messages that were changed while they waited in a list. */
+  readonly moved = new Set<MessageNumber>()
   scheduled: PutOff[] = []
   /** How many messages may wait. */
   bound: number | undefined
@@ -328,9 +336,14 @@ export class Model {
     group.retry = due.later
     const suspect = (message: MessageNumber) => (group.failures.get(message)?.crashes ?? 0) > 0
     const retries = due.now.map(({ message }) => message)
+    const plain = due.now.filter(({ message }) => !suspect(message))
     group.makeReady(
-      retries.filter((message) => !suspect(message)),
+      plain.filter(({ back }) => !back).map(({ message }) => message),
       true,
+    )
+    group.makeReady(
+      plain.filter(({ back }) => back).map(({ message }) => message),
+      false,
     )
     group.suspects.unshift(...retries.filter(suspect))
     const scheduled = takeDue(this.scheduled, nowMs)
