@@ -27,6 +27,7 @@ import type {
 } from './api/index.js'
 import type { BuswayError } from './errors/index.js'
 import type { Watches } from './watch/watches.js'
+import type { WireMessage } from './wire/index.js'
 
 /** Why a script's reply is missing. What may be concluded from it is the whole point. */
 export type FailureKind =
@@ -92,6 +93,8 @@ export interface Publisher {
   publish(batch: PublishBatch): Promise<Receipt[]>
   /** Encodes one message staged by ctx.publish: runs the chain with `via: 'settle'` and gives the batch of one to send with the settle. */
   stage(topic: string, body: unknown, options: Record<string, unknown>): Promise<StagedPublish>
+  /** A body as a publish would write it, for a message that has these headers. Rejects with INVALID_BODY, PAYLOAD_TOO_LARGE. */
+  encodeBody(topic: string, body: unknown, headers: Readonly<Record<string, string>>): Promise<WireMessage>
   /** Waits for everything accepted so far; gives up in time and says how many are unanswered. */
   close(timeoutMs: number): Promise<{ unanswered: number }>
 }
@@ -124,6 +127,8 @@ export interface RegisteredSettleGuard extends RegisteredGuard {
 /** plugins/pipeline.ts: all plugins, sorted and composed once, at ready(). Chains that no plugin uses are `undefined`: nothing is paid for them. */
 export interface Pipeline {
   readonly publish: ((batch: PublishBatch, send: () => Promise<Receipt[]>) => Promise<Receipt[]>) | undefined
+  /** The `encode` part of it alone, for a body that replaces one. */
+  readonly encode: Pipeline['publish']
   readonly decode: ((encoded: Encoded, bytes: () => Promise<unknown>) => Promise<unknown>) | undefined
   readonly handle: ((delivery: Delivery, run: () => Promise<unknown>) => Promise<unknown>) | undefined
   readonly batch: ((deliveries: readonly Delivery[], run: () => Promise<unknown>) => Promise<unknown>) | undefined

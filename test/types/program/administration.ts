@@ -39,6 +39,10 @@ if (info !== null) {
   // @ts-expect-error what is done is due at no time
   if (at?.state === 'done') at.dueAt
 }
+;(await topic.update('x', { priority: 1, body: { id: '1' } })) satisfies boolean
+;(await topic.reschedule('x', '5m')) satisfies boolean
+// @ts-expect-error an id is a string
+await topic.update('x', { body: { id: 1 } })
 ;(await topic.cancel('x', { inFlight: true })) satisfies boolean
 
 ;(await topic.purge({ state: 'unclaimed' })) satisfies number

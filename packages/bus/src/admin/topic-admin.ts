@@ -17,6 +17,7 @@ import { checkPage } from './pages.js'
 import { peekPage } from './peek.js'
 import { readStats } from './stats.js'
 import { deleteWholeTopic, purgeOfTopic } from './topic-removal.js'
+import { updateMessage } from './update.js'
 
 const PURGED = "'scheduled' or 'unclaimed'; what a group has is purged by bus.topic(name).group(name).purge"
 const STATES = "'scheduled' or 'unclaimed'; what a group has is listed by bus.topic(name).group(name).peek"
@@ -32,6 +33,8 @@ export const createTopicAdmin = (dependencies: AdminDependencies, topic: string)
   stats: async () => (await readStats(dependencies, topic)).stats,
   message: async (id) => messageInfo(dependencies, topic, checkId(id)),
   cancel: async (id, options) => cancelMessage(dependencies, topic, checkId(id), options),
+  update: async (id, changes) => updateMessage(dependencies, topic, checkId(id), changes),
+  reschedule: async (id, delay) => updateMessage(dependencies, topic, checkId(id), { delay }),
   settled: (id, options) => dependencies.watches.settled(topic, id, options),
   group(name: string): GroupAdmin {
     checkGroup(name)

@@ -67,6 +67,15 @@ export interface CancelOptions {
   inFlight?: boolean
 }
 
+/** What `update` changes of a message with a body of type `Body`. What is left out stays as it is. */
+export interface MessageChanges<Body = unknown> {
+  /** Higher goes first. Not of a message with an ordering key, which keeps its turn. */
+  priority?: number
+  /** When it may be taken, from now; `0`: at once. */
+  delay?: Duration
+  body?: Body
+}
+
 /** What `delete` puts up with. */
 export interface DeleteOptions {
   /** Delete it though it has consumers, messages or an outbox under way. Default: false. */
@@ -172,6 +181,24 @@ export interface TopicAdmin<Body = unknown> {
    * if (!(await bus.topic('orders.paid').cancel(id, { inFlight: true }))) console.log('too late')
    */
   cancel(id: string, options?: CancelOptions): Promise<boolean>
+  /**
+   * Changes a message in every group where it waits. Resolves with whether it waited anywhere.
+   *
+   * One that is ready or held and gets a delay counts as `retrying` until it is due, without a failed attempt, and joins the back then; with another priority it goes behind
+   * those that have it. A new body is checked and encoded as that of a publish. What a consumer has goes on as it was; if it is tried again, with the
+   * new body. Dead letters stay. Rejects with `INVALID_OPTIONS`, `INVALID_BODY`, `PAYLOAD_TOO_LARGE`, `REDIS_OUT_OF_MEMORY`, `UNDECODABLE`.
+   *
+   * @example
+   * await bus.topic('orders.paid').update(id, { priority: 10, body: { id: '1', amount: 43 } })
+   */
+  update(id: string, changes: MessageChanges<Body>): Promise<boolean>
+  /**
+   * Lets a message that waits be taken after `delay` from now: `update(id, { delay })`.
+   *
+   * @example
+   * await bus.topic('orders.paid').reschedule(id, 0) // what was scheduled or is retrying: at once
+   */
+  reschedule(id: string, delay: Duration): Promise<boolean>
   /**
    * Waits until a message has ended, and tells how, whoever handles it. One that ended before is told if it was published with `keepResult`, or is a dead
    * letter. Rejects with `UNKNOWN_MESSAGE` (it is not there, and its end was not kept), `SETTLED_TIMEOUT`, `REQUEST_FAILED` (its result does not fit the topic's

@@ -16,6 +16,10 @@ export function composePipeline(plugins: readonly Declared[], log: Logger, stric
   const observers = observersOf(plugins)
   return {
     publish: withReceipts(compose([...links((d) => d.enrich), ...links((d) => d.encode)], strict)),
+    encode: compose(
+      links((d) => d.encode),
+      strict,
+    ),
     decode: compose(
       links((d) => d.decode),
       strict,

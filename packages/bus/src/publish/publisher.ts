@@ -18,7 +18,7 @@ import type { WakeSubscriber } from '../redis/wakes.js'
 import type { Pipeline, Publisher } from '../seams.js'
 import { type Catalog, isChecking, publishesWait, settingsOf, validateBody } from '../topics/index.js'
 import { checkOptionsObject } from '../validate/options.js'
-import { JSON_TYPE } from '../wire/index.js'
+import { JSON_TYPE, type WireMessage } from '../wire/index.js'
 import type { RoomNews } from './backpressure.js'
 import { BYTES_TYPE, prepare, preparePlain } from './message.js'
 import { checkPublishOptions } from './options.js'
@@ -199,6 +199,14 @@ export class BusPublisher implements Publisher {
       'PLUGIN_MISUSE',
       `A publish middleware answered for the staged publish to ${topic} without next(): within a settle, guards decide instead.`,
     )
+  }
+
+  async encodeBody(topic: string, body: unknown, headers: Readonly<Record<string, string>>): Promise<WireMessage> {
+    const { schema } = this.#outlet(topic)
+    const message = outgoing(schema === undefined ? body : await validateBody(topic, schema, body), { headers })
+    const written = async (): Promise<Receipt[]> => [{ id: '', topic, status: 'accepted' }]
+    await this.#settings.pipeline().encode?.({ topic, messages: [message], via: 'publish' }, written)
+    return prepare(topic, message, [], this.#settings.maxPayload)
   }
 
   ensureTopic(topic: string): Promise<void> {
