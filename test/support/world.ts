@@ -2,6 +2,7 @@
 import { type Bus, type BusOptions, createBus } from '@busway/bus'
 import type { StartRedisOptions } from '@busway/testing'
 import { LogLines } from './log-lines.js'
+import { expectNothingLeft } from './nothing-left.js'
 import { expectConsistent, type PrivateRedis, privateRedis } from './private-redis.js'
 import { type RedisProxy, startProxy } from './proxy.js'
 import { startWorker, type Worker } from './worker.js'
@@ -27,8 +28,14 @@ export interface World extends PrivateRedis {
 
 export type WorldOptions = Pick<StartRedisOptions, 'args' | 'keepData'>
 
-/** Registers the hooks of a `describe`. After each test the data must obey docs/data-model.md. */
+/** Registers the hooks of a `describe`. After each test the data must obey docs/data-model.md; after all of them nothing may be left that does not go by itself. */
 export function world(options: WorldOptions = {}): World {
+  const namespaces: string[] = []
+  // Before the server is stopped: hooks run in the order of their registration.
+  after(async function () {
+    this.timeout(30_000)
+    await expectNothingLeft(place.server.url, namespaces)
+  })
   const place = privateRedis(options)
   let log = new LogLines()
   const cleaning: (() => unknown)[] = []
@@ -36,6 +43,7 @@ export function world(options: WorldOptions = {}): World {
 
   beforeEach(() => {
     log = new LogLines()
+    namespaces.push(place.namespace)
   })
   afterEach(async () => {
     for (const clean of cleaning.splice(0).reverse()) await clean()
