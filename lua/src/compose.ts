@@ -38,6 +38,8 @@ export interface ScriptSet {
 
 /** Whether a script may run when Redis is full. Those that may free memory, or free it later; the others are refused whole. */
 const ALLOW_OOM: Readonly<Record<ScriptName, boolean>> = {
+  'register-topic': false,
+  'add-pattern': true,
   declare: false,
   publish: false,
   relay: false,

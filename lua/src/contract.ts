@@ -15,6 +15,8 @@ export interface Script<Request, Reply> {
 }
 
 export type ScriptName =
+  | 'register-topic'
+  | 'add-pattern'
   | 'declare'
   | 'publish'
   | 'relay'

@@ -104,12 +104,6 @@ describe('defineTopics', () => {
     ['a group twice', () => defineTopics({ a: { body: type<number>(), groups: ['x', 'x'] } }), 'twice'],
     ['a retention that is none', () => defineTopics({ a: { body: type<number>(), retain: '-1d' } }), 'retain'],
   ]
-  it('leaves patterns to later, and makes no topic of one', async () => {
-    const bus = createBus({ service: 's', logger: false })
-    expect(() => bus.consume('orders.*', () => {})).to.throw('patterns are not available yet')
-    await bus.close()
-  })
-
   for (const [what, make, says] of cases) it(`refuses ${what}`, () => expect(make).to.throw(says))
 
   it('makes values; topicTypes only types', () => {

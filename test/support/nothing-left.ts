@@ -1,4 +1,4 @@
-/** What a suite leaves in Redis once its topics are deleted: nothing that does not go by itself. */
+/** What a suite leaves in Redis once its topics are deleted, and the patterns of its groups removed: nothing that does not go by itself. */
 import { createBus, type Plugin, type Scope } from '@busway/bus'
 import { Redis } from 'ioredis'
 
@@ -16,7 +16,9 @@ export async function expectNothingLeft(url: string, namespaces: readonly string
       const lasting: string[] = []
       for (const key of left) if ((await redis.ttl(key)) === -1) lasting.push(key)
       if (lasting.length > 0)
-        throw new Error(`with all its topics deleted, the namespace keeps for ever: ${lasting.join(', ')}`)
+        throw new Error(
+          `with all its topics deleted and all patterns removed, the namespace keeps for ever: ${lasting.join(', ')}`,
+        )
     }
   } finally {
     redis.disconnect()
@@ -37,6 +39,7 @@ async function deleteTopics(url: string, redis: Redis, namespace: string): Promi
   }
   await using bus = createBus({ service: 'janitor', redis: url, namespace, logger: false, plugins: [janitor] })
   await bus.ready()
+  for (const { pattern, group } of await bus.patterns()) await bus.removePattern(pattern, { group })
   for (let round = 0; round < ROUNDS; round++) {
     const topics = await redis.smembers(`${namespace}:{$bus}:topics`)
     if (topics.length === 0) return

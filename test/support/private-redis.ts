@@ -56,10 +56,21 @@ export async function expectConsistent(redis: Redis, namespace: string): Promise
 
 /**
  * Throws unless the namespace is idle and clean: consistent, and without a message, a lease or a waiting list. What may stay is
- * said in docs/data-model.md: meta, groups, the state of each group, live sessions, and producers for a day.
+ * said in docs/data-model.md: meta, groups, the state of each group, live sessions, and producers for a day; of the namespace its topics, and the patterns
+ * that groups take part by.
  */
 export async function namespaceIsClean(redis: Redis, namespace: string): Promise<void> {
   await expectConsistent(redis, namespace)
   const kept = (await readNamespace(redis, namespace)).flatMap((topic) => topic.leftovers)
+  kept.push(...(await keptBeyondTopics(redis, namespace)))
   if (kept.length > 0) throw new Error(`an idle namespace keeps ${kept.join(', ')}`)
+}
+
+/** Keys of the namespace's own that it does not keep when idle, and fields that are no pattern of a group. */
+async function keptBeyondTopics(redis: Redis, namespace: string): Promise<string[]> {
+  const prefix = `${namespace}:{$bus}:`
+  const keys = (await redis.keys(`${prefix}*`)).map((key) => key.slice(prefix.length))
+  const strange = keys.filter((key) => key !== 'topics' && key !== 'patterns')
+  const fields = await redis.hkeys(`${prefix}patterns`)
+  return [...strange, ...fields.filter((field) => !/^[$\w.-]+ [\w.*>-]+$/.test(field))].map((what) => `$bus ${what}`)
 }

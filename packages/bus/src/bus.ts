@@ -16,6 +16,7 @@ import type {
   CloseReport,
   EventsOptions,
   Inspection,
+  PatternInfo,
   Plugin,
   Receipt,
   Subscription,
@@ -24,7 +25,9 @@ import type {
 } from './api/index.js'
 import { BusListeners } from './bus-listeners.js'
 import { type BusSettings, checkBusOptions } from './bus-options.js'
+import { BusSubscriptions } from './bus-subscriptions.js'
 import { WaitingCalls } from './bus-waiting.js'
+import { type PatternDependencies, PatternSubscription } from './consume/pattern-subscription.js'
 import { createSubscription } from './consume/subscription.js'
 import { BuswayError } from './errors/busway-error.js'
 import { createPlugins, type Plugins } from './plugins/index.js'
@@ -36,10 +39,10 @@ import { Runner } from './redis/runner.js'
 import { WakeSubscriber } from './redis/wakes.js'
 import { createRelayer } from './relay/relayer.js'
 import { Requester } from './request/requester.js'
-import type { AnyBatchHandler, AnyHandler, AnyWork, ConsumeDependencies, OwnedSubscription } from './seams.js'
-import { Catalog } from './topics/index.js'
+import type { AnyBatchHandler, AnyHandler, AnyWork } from './seams.js'
+import { Catalog, TopicRegistry } from './topics/index.js'
 import { durationMs } from './validate/durations.js'
-import { isPattern, shown } from './validate/names.js'
+import { checkGroup, isPattern, shown } from './validate/names.js'
 import { checkNames, checkOptionsObject } from './validate/options.js'
 import { Watches } from './watch/watches.js'
 
@@ -55,12 +58,13 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
   readonly #catalog: Catalog
   readonly #runner: Runner
   readonly #wakes: WakeSubscriber
+  readonly #registry: TopicRegistry
   readonly #publisher: BusPublisher
   readonly #requester: Requester
   readonly #watches: Watches
-  readonly #dependencies: ConsumeDependencies
+  readonly #dependencies: PatternDependencies
   readonly #outages: OutageLog
-  readonly #subscriptions = new Set<OwnedSubscription>()
+  readonly #subscriptions = new BusSubscriptions()
   readonly #waiting = new WaitingCalls()
   #state: State = 'made'
   #isLive = false
@@ -97,6 +101,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
       hangMs: HANG_MS,
       onDown: (error) => log.debug({ err: error }, 'The subscribed connection went; it is made again'),
     })
+    this.#registry = new TopicRegistry(this.#runner, namespace)
     this.#publisher = new BusPublisher({
       service,
       runner: this.#runner,
@@ -108,7 +113,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
       log,
       report,
       onOutbox: (topic) => this.#dependencies.relayer.kick(topic),
-      topicsKey: `${namespace}:{$bus}:topics`,
+      registry: this.#registry,
     })
     const parts = {
       service,
@@ -122,7 +127,13 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     this.#requester = new Requester({ ...parts, catalog: this.#catalog })
     this.#watches = new Watches({ ...parts, catalog: this.#catalog })
     const relayer = createRelayer(parts)
-    this.#dependencies = { ...parts, relayer, pipeline: () => this.#plugins.pipeline() }
+    this.#dependencies = {
+      ...parts,
+      relayer,
+      registry: this.#registry,
+      pipeline: () => this.#plugins.pipeline(),
+      mayJoin: (pattern, topic) => this.#subscriptions.mayJoin(pattern, topic),
+    }
     for (const plugin of settings.plugins) this.use(plugin)
   }
 
@@ -175,24 +186,16 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
   #subscribe(topic: string, work: AnyWork, options: object): Subscription {
     this.#checkOpen()
     this.#catalog.checkSource(topic)
-    if (isPattern(topic))
+    if (isPattern(topic) && work.kind === 'batch')
       throw new BuswayError(
         'INVALID_TOPIC',
-        work.kind === 'batch'
-          ? `consumeBatch(${shown(topic)}): a batch is of one topic. Consume each by its name.`
-          : `consume(${shown(topic)}): patterns are not available yet. Consume each topic by its name.`,
+        `consumeBatch(${shown(topic)}): a batch is of one topic. Consume each by its name.`,
       )
     this.#plugins.compose()
-    const subscription = createSubscription(this.#dependencies, topic, work, options)
-    for (const other of this.#subscriptions) {
-      if (other.topic !== topic || other.group !== subscription.group) continue
-      throw new BuswayError(
-        'DUPLICATE_SUBSCRIPTION',
-        `This bus consumes ${topic} in the group ${other.group} already. Raise its concurrency, close it first, or give the second a group of its own.`,
-      )
-    }
+    const subscription = isPattern(topic)
+      ? new PatternSubscription(this.#dependencies, topic, work, options)
+      : createSubscription(this.#dependencies, topic, work, options)
     this.#subscriptions.add(subscription)
-    void subscription.closed.then(() => this.#subscriptions.delete(subscription))
     if (this.#isLive || this.#plugins.insideReady()) subscription.start()
     else
       this.#start().then(
@@ -220,8 +223,29 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
   async topics(): Promise<string[]> {
     this.#checkOpen()
     await this.#start()
-    const names = (await this.#runner.command('SMEMBERS', [`${this.#settings.namespace}:{$bus}:topics`])) as Buffer[]
-    return names.map(String).sort()
+    return this.#registry.all()
+  }
+
+  async patterns(): Promise<PatternInfo[]> {
+    this.#checkOpen()
+    await this.#start()
+    return this.#registry.patterns()
+  }
+
+  async removePattern(pattern: string, options: { group: string }): Promise<boolean> {
+    this.#checkOpen()
+    this.#catalog.checkSource(pattern)
+    if (!isPattern(pattern))
+      throw new BuswayError(
+        'INVALID_TOPIC',
+        `removePattern(${shown(pattern)}): it is no pattern. A group is removed from one topic by bus.topic(name).group(name).remove().`,
+      )
+    checkOptionsObject('removePattern', options)
+    checkNames('removePattern', options ?? {}, ['group'])
+    const group: unknown = options?.group
+    checkGroup(group)
+    await this.#start()
+    return this.#registry.removePattern({ group, pattern })
   }
 
   inspect(): Inspection {
@@ -319,9 +343,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     const until = performance.now() + timeoutMs
     const left = (): number => Math.max(0, until - performance.now())
 
-    const reports = await Promise.all(
-      [...this.#subscriptions].map((subscription) => subscription.close({ timeout: left() })),
-    )
+    const reports = await this.#subscriptions.close(left)
     await within(left(), this.#plugins.stop())
     // Handlers and plugins may have published and asked until here.
     this.#requester.close(closedError())

@@ -7,7 +7,7 @@ import type { Inspection } from './inspection.js'
 import type { LoggerOption } from './logger.js'
 import type { ConsumeContext, Message } from './message.js'
 import type { ConsumeOptions, PublishEntry, PublishOptions } from './options.js'
-import type { Matching, TopicOrPattern, TopicPattern } from './patterns.js'
+import type { Matching, PatternInfo, TopicOrPattern, TopicPattern } from './patterns.js'
 import type { Plugin } from './plugin.js'
 import type { Adds } from './plugin-types.js'
 import type { Receipt } from './receipt.js'
@@ -109,7 +109,12 @@ export interface BusCore<T extends object, P extends string> extends AsyncDispos
   /**
    * Handles the messages of a topic, or of all that a pattern matches, in a consumer group. A handler that returns settles its message; one that
    * throws has it tried again by the retry policy (`RetryAfterError`: after a time of its choice; `UnrecoverableError`: not at all).
-   * Throws `INVALID_TOPIC`, `INVALID_OPTIONS`, `DUPLICATE_SUBSCRIPTION` (this bus consumes the topic in this group already), `BUS_CLOSED`.
+   *
+   * In a pattern `*` is one token and `>`, last, one or more; topics that come later are matched too, from their first message on. The options are for each
+   * of the topics. The group takes part until `removePattern`, whether or not it has consumers. A topic that is also consumed by its name, in the same group
+   * and bus, is left to that subscription; one that two patterns match, to the first.
+   *
+   * Throws `INVALID_TOPIC`, `INVALID_OPTIONS`, `DUPLICATE_SUBSCRIPTION` (this bus consumes the topic or pattern in this group already), `BUS_CLOSED`.
    *
    * @example
    * bus.consume('orders.*', message => { if (message.topic === 'orders.paid') send(message.body.id) }, { concurrency: 50 })
@@ -145,6 +150,17 @@ export interface BusCore<T extends object, P extends string> extends AsyncDispos
   topic<K extends TopicName<T>>(name: K): TopicAdmin<T[K]>
   /** The names of all topics of the namespace that were ever published to or consumed from, sorted; by whatever service. */
   topics(): Promise<string[]>
+  /** Which groups take part in all topics that a pattern matches, sorted; by whatever service they were subscribed. */
+  patterns(): Promise<PatternInfo[]>
+  /**
+   * Ends that a group takes part in topics to come by this pattern, and resolves with whether it did. Close its subscriptions first, in all processes: they
+   * register it again when they reconnect. In the topics that there are the group stays, until it is removed from each.
+   * Rejects with `INVALID_TOPIC`, `INVALID_GROUP`, `INVALID_OPTIONS`, `REDIS_UNAVAILABLE`, `BUS_CLOSED`.
+   *
+   * @example
+   * await bus.removePattern('orders.*', { group: 'audit' })
+   */
+  removePattern(pattern: string, options: { group: string }): Promise<boolean>
   /** Calls `listener` whenever the event happens; the function it returns ends that. */
   on<E extends keyof BusEvents>(event: E, listener: (event: BusEvents[E]) => void): () => void
 }

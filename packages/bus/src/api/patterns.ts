@@ -36,3 +36,11 @@ export type TopicOrPattern<T, P extends string> =
 
 /** What may stand for a topic where its name is a type argument. */
 export type TopicPattern<T> = TopicName<T> | AnyPattern
+
+/** A group that takes part in all topics that a pattern matches: those that there are, and those to come. */
+export interface PatternInfo {
+  readonly pattern: string
+  readonly group: string
+  /** When it was first subscribed, by Redis' clock. */
+  readonly since: Date
+}

@@ -1,4 +1,5 @@
 /** Notices that the event loop was blocked: a consumer that cannot answer for a lease loses it. One timer for all subscriptions of the process. */
+import type { Logger } from '../api/index.js'
 
 interface Watcher {
   readonly thresholdMs: number
@@ -19,6 +20,15 @@ export function watchLoop(thresholdMs: number, onBlocked: (blockedMs: number) =>
     retime()
   }
 }
+
+/** Warns a consumer whose lease is in danger, until the function it returns is called. */
+export const watchLease = (leaseMs: number, log: Logger): (() => void) =>
+  watchLoop(leaseMs / 3, (blockedMs) =>
+    log.warn(
+      { blockedMs, leaseMs },
+      'The event loop was blocked: after a whole lease this consumer loses its messages. Move CPU-heavy work out of it (the sandbox plugin, a worker), or raise lease',
+    ),
+  )
 
 /** Often enough that the shortest threshold is not missed by much. */
 function retime(): void {

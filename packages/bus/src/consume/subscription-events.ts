@@ -98,13 +98,6 @@ export class SubscriptionEvents {
     this.#dependencies.report('abandoned', { topic, group, id: run.message.id })
   }
 
-  blocked(blockedMs: number, leaseMs: number): void {
-    this.#subject.log.warn(
-      { blockedMs, leaseMs },
-      'The event loop was blocked: after a whole lease this consumer loses its messages. Move CPU-heavy work out of it (the sandbox plugin, a worker), or raise lease',
-    )
-  }
-
   #sinceMs({ message }: Run): number {
     const timeMs = message.time.getTime()
     return timeMs === 0 ? 0 : Math.max(0, this.#dependencies.runner.now() - timeMs)

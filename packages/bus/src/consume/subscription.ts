@@ -19,13 +19,14 @@ import { Deadline } from './deadline.js'
 import { guardsOf } from './guard-calls.js'
 import type { HeldRange } from './held-range.js'
 import { Intake } from './intake.js'
-import { watchLoop } from './loop-watch.js'
+import { watchLease } from './loop-watch.js'
 import { Patience } from './patience.js'
 import { Processor } from './processor.js'
 import type { RunSubject } from './run.js'
 import { ConsumerSession } from './session.js'
 import { nextSessionId, type SessionEnd, type SessionOwner } from './session-parts.js'
 import { type ConsumeSettings, checkConsumeOptions } from './settings.js'
+import { Starting } from './starting.js'
 import { SubscriptionEvents } from './subscription-events.js'
 import { Watching } from './watching.js'
 
@@ -34,13 +35,22 @@ const CLOSE_MS = 30_000
 const LAST_WORDS_MS = 250
 const EMPTY_CLOSE_MS = 2_000
 
+/** Of a subscription to one topic of a pattern: it begins no topic anew that was deleted, but closes itself. Its lease is watched over for it. */
+export interface Membership {
+  /** Asked when the topic is found deleted: whether it is registered, and may come back any time. */
+  isThere(): Promise<boolean>
+  /** How long it takes longer to close a session because others are closed with it. */
+  othersMs(): number
+}
+
 /** Checks everything and throws INVALID_OPTIONS or INVALID_GROUP; nothing is sent before `start`. */
 export const createSubscription = (
   dependencies: ConsumeDependencies,
   topic: string,
   work: AnyWork,
   options: unknown,
-): OwnedSubscription => new ConsumerSubscription(dependencies, topic, work, options)
+  membership?: Membership,
+): OwnedSubscription => new ConsumerSubscription(dependencies, topic, work, options, membership)
 
 /** What exists from `start` on. */
 interface Works {
@@ -52,7 +62,6 @@ interface Works {
 
 class ConsumerSubscription implements OwnedSubscription {
   readonly topic: string
-  readonly ready: Promise<void>
   readonly closed: Promise<void>
 
   readonly #dependencies: ConsumeDependencies
@@ -64,38 +73,38 @@ class ConsumerSubscription implements OwnedSubscription {
   readonly #leaving = new AbortController()
   #works: Works | undefined
   #session: ConsumerSession | undefined
+  readonly #starting = new Starting()
+  readonly #membership: Membership | undefined
   #isPaused = false
   #tickIsDue = false
-  /** The last that was told of why it cannot start. */
-  #trouble: string | undefined
   #closing: Promise<CloseReport> | undefined
   #onDrained: (() => void) | undefined
-  #settleReady: { resolve: () => void; reject: (error: Error) => void } = { resolve: nothing, reject: nothing }
   #resolveClosed: () => void = nothing
 
-  constructor(dependencies: ConsumeDependencies, topic: string, work: AnyWork, options: unknown) {
-    const { kind, handler } = work
-    if (typeof handler !== 'function')
-      throw invalidOption(
-        'handler',
-        handler,
-        `a function of ${kind === 'batch' ? 'messages and their' : 'a message and its'} context`,
-      )
+  constructor(
+    dependencies: ConsumeDependencies,
+    topic: string,
+    work: AnyWork,
+    options: unknown,
+    membership: Membership | undefined,
+  ) {
+    checkHandler(work)
     this.topic = topic
     this.#dependencies = dependencies
+    this.#membership = membership
     this.#work = work
-    this.#settings = checkConsumeOptions(dependencies.service, options, dependencies.pipeline(), kind)
+    this.#settings = checkConsumeOptions(dependencies.service, options, dependencies.pipeline(), work.kind)
     this.#intake = new Intake(this.#settings, {
       isAsking: () => this.#session?.isAsking ?? false,
       gaveBack: () => this.#session?.pump(),
     })
-    this.ready = new Promise((resolve, reject) => {
-      this.#settleReady = { resolve, reject }
-    })
-    this.ready.catch(nothing)
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
     })
+  }
+
+  get ready(): Promise<void> {
+    return this.#starting.ready
   }
 
   get group(): string {
@@ -132,7 +141,7 @@ class ConsumerSubscription implements OwnedSubscription {
   }
 
   fail(error: Error): void {
-    this.#settleReady.reject(error)
+    this.#starting.failed(error)
   }
 
   pause(): void {
@@ -168,14 +177,14 @@ class ConsumerSubscription implements OwnedSubscription {
   async #live(subject: RunSubject, events: SubscriptionEvents, processor: Processor): Promise<void> {
     const { wakes } = this.#dependencies
     const { leaseMs } = this.#settings
-    const leaveProblems = this.#heedProblems()
+    const leaveProblems = this.#starting.heed(this.#dependencies.runner)
     const leaveWakes = await this.#subscribe(subject)
     if (leaveWakes === undefined) {
       leaveProblems()
       return
     }
     const leaveBack = wakes.onBack(() => this.#session?.wake())
-    const unwatch = watchLoop(leaseMs / 3, (blockedMs) => events.blocked(blockedMs, leaseMs))
+    const unwatch = this.#membership === undefined ? watchLease(leaseMs, subject.log) : nothing
     const patience = new Patience()
     while (!this.#isLeaving) {
       const session = this.#newSession(subject, events, processor)
@@ -255,7 +264,7 @@ class ConsumerSubscription implements OwnedSubscription {
         if (!this.#isLeaving) return leave
         leave()
       } catch (error) {
-        await this.#troubled(error, log, patience)
+        await this.#starting.troubled(error, log, patience, this.#leaving.signal)
       }
     }
     return undefined
@@ -263,46 +272,27 @@ class ConsumerSubscription implements OwnedSubscription {
 
   async #open(session: ConsumerSession, { log }: RunSubject): Promise<boolean> {
     const { publisher } = this.#dependencies
+    const membership = this.#membership
     const patience = new Patience()
     while (!this.#isLeaving) {
       try {
-        await publisher.ensureTopic(this.topic).catch(unlessFull)
+        if (membership === undefined) await publisher.ensureTopic(this.topic).catch(unlessFull)
         if (await session.open()) {
-          this.#settleReady.resolve()
+          this.#starting.succeeded()
           return true
         }
-        publisher.forgetTopic(this.topic)
+        if (membership === undefined) publisher.forgetTopic(this.topic)
+        else if (!(await membership.isThere())) {
+          void this.close()
+          break
+        }
         await patience.pause(this.#leaving.signal)
       } catch (error) {
-        await this.#troubled(error, log, patience)
+        await this.#starting.troubled(error, log, patience, this.#leaving.signal)
       }
     }
     session.abandon()
     return false
-  }
-
-  /** `ready` is told what is wrong with a server as soon as a connection learns it, whatever the subscription waits for. */
-  #heedProblems(): () => void {
-    const { runner } = this.#dependencies
-    const heed = (): void => {
-      const { problem } = runner
-      if (problem !== undefined && !mayPass(problem)) this.#settleReady.reject(problem)
-    }
-    heed()
-    return runner.on('down', heed)
-  }
-
-  /** Redis may be back at any time, so nothing ends this but `close`; what will hardly pass by itself is told, once. */
-  async #troubled(error: unknown, log: ConsumeDependencies['log'], patience: Patience): Promise<void> {
-    if (this.#isLeaving) return
-    if (!mayPass(error)) {
-      const { message, code } = error as Error & { code?: unknown }
-      if (message !== this.#trouble)
-        log.error({ code }, `The consumer has not started, and goes on trying until it is closed: ${message}`)
-      this.#trouble = message
-      this.#settleReady.reject(error as Error)
-    }
-    await patience.pause(this.#leaving.signal)
   }
 
   /** A session is over: nothing that it held can be settled any more. */
@@ -349,9 +339,7 @@ class ConsumerSubscription implements OwnedSubscription {
   async #close(): Promise<CloseReport> {
     this.#intake.close()
     this.#leaving.abort()
-    this.#settleReady.reject(
-      new BuswayError('BUS_CLOSED', `The subscription to ${this.topic} was closed before it was ready`),
-    )
+    this.#starting.closed(this.topic)
     const report = this.#works === undefined ? nothingLeft : await this.#leave(this.#works)
     this.#deadline.cancel()
     this.#resolveClosed()
@@ -377,16 +365,17 @@ class ConsumerSubscription implements OwnedSubscription {
     }
     const running = processor.runs()
     const session = this.#session
+    const emptyCloseMs = EMPTY_CLOSE_MS + (this.#membership?.othersMs() ?? 0)
     let released = 0
     if (session !== undefined) {
-      const budgetMs = session.settler.unconfirmed > 0 ? CLOSE_MS : EMPTY_CLOSE_MS
+      const budgetMs = session.settler.unconfirmed > 0 ? CLOSE_MS : emptyCloseMs
       await this.#deadline.or(session.flushed(), LAST_WORDS_MS, budgetMs)
       const closeMs = Math.max(LAST_WORDS_MS, Math.min(this.#deadline.leftMs, budgetMs))
       released = await session.close(running, closeMs)
     }
     processor.close()
     // A session with runs left lingers, and its life with it.
-    if (running.length === 0) await this.#deadline.or(life, LAST_WORDS_MS, EMPTY_CLOSE_MS)
+    if (running.length === 0) await this.#deadline.or(life, LAST_WORDS_MS, emptyCloseMs)
     released += this.#intake.givenBack - givenBack
     return { released, abandoned: running.map((run) => run.message.id), unanswered: 0 }
   }
@@ -401,11 +390,17 @@ function hear(session: ConsumerSession, payload: string): void {
   if (cancelled !== undefined) session.cancel(cancelled)
 }
 
+/** Throws INVALID_OPTIONS. */
+export function checkHandler({ kind, handler }: AnyWork): void {
+  if (typeof handler === 'function') return
+  const takes = kind === 'batch' ? 'messages and their' : 'a message and its'
+  throw invalidOption('handler', handler, `a function of ${takes} context`)
+}
+
 /** A full Redis refuses to register a topic; consuming is what frees memory. */
 function unlessFull(error: unknown): void {
   if (!(error instanceof BuswayError && error.code === 'REDIS_OUT_OF_MEMORY')) throw error
 }
 
-const mayPass = (error: unknown): boolean => error instanceof BuswayError && error.code === 'REDIS_UNAVAILABLE'
 const nothing = (): void => undefined
 const nothingLeft: CloseReport = { released: 0, abandoned: [], unanswered: 0 }

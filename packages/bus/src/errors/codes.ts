@@ -11,6 +11,8 @@ export const codes = {
   INVALID_GROUP: 'A group is 1 to 100 of A-Z a-z 0-9 . _ -; correct the name.',
   /** The topic has no such consumer group. Nothing was written. */
   UNKNOWN_GROUP: 'Correct the name, or start a consumer of it first; the message names the nearest group.',
+  /** The namespace keeps a thousand patterns of groups: there can be no more. Nothing was written; the subscription has not started. */
+  TOO_MANY_PATTERNS: 'Remove those of groups that are gone: `bus.patterns()`, `bus.removePattern(pattern, { group })`.',
   /** The message is not there, and how it ended was not kept. */
   UNKNOWN_MESSAGE: 'Correct the id, or publish with `keepResult` what you ask for after its end.',
   /** `delete` of a topic that has live consumers, messages that wait, or an outbox under way; `details` counts them. Nothing was deleted. */

@@ -39,8 +39,6 @@ import { judge } from './verdict.js'
 export interface ProducerSettings {
   readonly topic: string
   readonly source: string
-  /** Groups that exist from the first publish on. */
-  readonly groups: readonly string[]
   /** Of the topic, for everyone; left out if there are none. */
   readonly topicSettings: TopicSettings | undefined
   /** If publishes wait where the topic is full. */
@@ -48,8 +46,8 @@ export interface ProducerSettings {
   readonly timeoutMs: number
   readonly runner: Runner
   readonly guardKeys: GuardKeys | undefined
-  /** Adds the topic to the namespace's registry. */
-  readonly register: () => Promise<unknown>
+  /** Adds the topic to the namespace's registry. Resolves with the groups that exist from the first publish on. */
+  readonly register: () => Promise<readonly string[]>
   readonly onGuardError: (guard: string, error: string) => void
   readonly onRollback: () => void
   /** The topic's outbox has entries. */
@@ -317,13 +315,11 @@ export class Producer {
 
   /** A session of its own for this producer, and a topic that is known. */
   async #open(): Promise<boolean> {
-    const { runner, topic, groups, topicSettings: settings, register } = this.#settings
+    const { runner, topic, topicSettings: settings, register } = this.#settings
     const session = randomId()
     try {
-      await Promise.all([
-        register(),
-        runner.run(declare, topic, { session, groups, ...(settings === undefined ? {} : { settings }) }),
-      ])
+      const groups = await register()
+      await runner.run(declare, topic, { session, groups, ...(settings === undefined ? {} : { settings }) })
     } catch (error) {
       await this.#refusedToOpen(error)
       return false

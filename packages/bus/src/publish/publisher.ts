@@ -16,7 +16,14 @@ import { BuswayError } from '../errors/busway-error.js'
 import type { Runner } from '../redis/runner.js'
 import type { WakeSubscriber } from '../redis/wakes.js'
 import type { Pipeline, Publisher } from '../seams.js'
-import { type Catalog, isChecking, publishesWait, settingsOf, validateBody } from '../topics/index.js'
+import {
+  type Catalog,
+  isChecking,
+  publishesWait,
+  settingsOf,
+  type TopicRegistry,
+  validateBody,
+} from '../topics/index.js'
 import { checkOptionsObject } from '../validate/options.js'
 import { JSON_TYPE, type WireMessage } from '../wire/index.js'
 import type { RoomNews } from './backpressure.js'
@@ -38,8 +45,7 @@ export interface PublisherSettings {
   readonly report: <E extends keyof BusEvents>(event: E, payload: BusEvents[E]) => void
   /** The topic's outbox has entries, which somebody has to relay. */
   readonly onOutbox: (topic: string) => void
-  /** The key of the set of all topics. */
-  readonly topicsKey: string
+  readonly registry: TopicRegistry
 }
 
 /** One topic of this publisher. */
@@ -212,16 +218,17 @@ export class BusPublisher implements Publisher {
   ensureTopic(topic: string): Promise<void> {
     const known = this.#ensured.get(topic)
     if (known !== undefined && performance.now() - known.atMs < ENSURED_MS) return known.ensured
-    const { runner } = this.#settings
-    const definition = this.#settings.catalog.definition(topic)
-    const settings = settingsOf(definition)
-    const request = { groups: definition?.groups ?? [], ...(settings === undefined ? {} : { settings }) }
-    const ensured = Promise.all([this.#register(topic), runner.runRepeatable(declare, topic, request)]).then(
-      () => undefined,
-    )
+    const ensured = this.#declare(topic)
     this.#ensured.set(topic, { ensured, atMs: performance.now() })
     ensured.catch(() => this.#ensured.delete(topic))
     return ensured
+  }
+
+  async #declare(topic: string): Promise<void> {
+    const { runner, catalog } = this.#settings
+    const settings = settingsOf(catalog.definition(topic))
+    const groups = await this.#register(topic)
+    await runner.runRepeatable(declare, topic, { groups, ...(settings === undefined ? {} : { settings }) })
   }
 
   forgetTopic(topic: string): void {
@@ -230,7 +237,7 @@ export class BusPublisher implements Publisher {
 
   async unregisterTopic(topic: string): Promise<void> {
     this.forgetTopic(topic)
-    await this.#settings.runner.command('SREM', [this.#settings.topicsKey, topic])
+    await this.#settings.registry.unregister(topic)
   }
 
   /** Waits for what is under way, tells the rest that it is given up. */
@@ -261,7 +268,6 @@ export class BusPublisher implements Publisher {
     const producer = new Producer({
       topic,
       source: service,
-      groups: definition?.groups ?? [],
       topicSettings: settingsOf(definition),
       roomNews: publishesWait(definition) ? this.#roomNews(topic) : undefined,
       timeoutMs,
@@ -301,8 +307,11 @@ export class BusPublisher implements Publisher {
     }
   }
 
-  #register(topic: string): Promise<unknown> {
-    return this.#settings.runner.command('SADD', [this.#settings.topicsKey, topic])
+  /** Resolves with the groups that the topic has from its first publish on: those it is defined with, and those of patterns. */
+  async #register(topic: string): Promise<string[]> {
+    const { registry, catalog } = this.#settings
+    const groups = await registry.register(topic)
+    return [...(catalog.definition(topic)?.groups ?? []), ...groups]
   }
 }
 

@@ -1,4 +1,5 @@
-/** The subscribed connection: wake-ups for this bus' sessions, replies to its requests, events of watched topics. Connected with the first subscription. */
+/** The subscribed connection: wake-ups for this bus' sessions, replies to its requests, events of watched topics, news of topics. Connected with the first subscription. */
+import { REGISTRY } from '@busway/lua'
 import type { BuswayError } from '../errors/busway-error.js'
 import type { Wakes } from '../seams.js'
 import { randomId } from '../wire/ids.js'
@@ -65,6 +66,11 @@ export class WakeSubscriber implements Wakes {
   /** As `subscribe`, for what happens to all messages of that topic; what it resolves with resolves when Redis knows that it is left. */
   subscribeEvents(topic: string, listener: Listener): Promise<() => Promise<void>> {
     return this.#join(`${this.#settings.namespace}:{${topic}}:events`, listener, false)
+  }
+
+  /** As `subscribe`, for the names of topics that are new in the namespace. */
+  subscribeTopics(listener: Listener): Promise<() => void> {
+    return this.#join(`${this.#settings.namespace}:{${REGISTRY}}:topics`, listener, true)
   }
 
   /** Keeps the program running until the function that it answers is called. */

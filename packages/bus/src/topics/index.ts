@@ -1,4 +1,5 @@
 export { Catalog } from './catalog.js'
 export { defineTopics, isChecking, topicTypes, type } from './define.js'
+export { TopicRegistry } from './registry.js'
 export { publishesWait, settingsOf } from './settings.js'
 export { validateBody, validateReply } from './validate-body.js'
