@@ -1,6 +1,6 @@
-import type { Plugin } from '@busway/bus'
 import { expect } from 'chai'
 import fc from 'fast-check'
+import type { Plugin } from '../../packages/bus/src/api/index.js'
 import { inOrder } from '../../packages/bus/src/plugins/order.js'
 import { refusal } from './refusal.js'
 

@@ -26,6 +26,11 @@ export interface Scope {
   /** The bus, from `ready` on; before that it throws `CONFIG_INVALID`. Topics that begin with `$` are plugins' own. */
   readonly bus: Bus
   /**
+   * The bus once it is ready, which this sees to. For what the plugin adds to the bus: that may be the first thing that an application uses. Rejects as
+   * `bus.ready` does.
+   */
+  started(): Promise<Bus>
+  /**
    * Around a publish, once per call, never again for retries: `enrich` in the caller's async context (headers, options, `owns`, `reportTo`), then `encode`
    * (bodies into bytes).
    */

@@ -72,6 +72,10 @@ export function createPlugins({ service, log, topics, bus, strict = inDevelopmen
       // The bus implements its own type and bears the additions of the plugins: what a plugin sees is any bus.
       return bus as Bus
     },
+    async started() {
+      if (runner === undefined) await (bus as Bus).ready()
+      return bus as Bus
+    },
     runner() {
       if (runner === undefined) throw notYet("A plugin's script")
       return runner

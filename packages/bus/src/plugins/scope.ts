@@ -32,6 +32,8 @@ export interface ScopeSurroundings {
   composed(): boolean
   /** Throws until the plugins are started. */
   bus(): Bus
+  /** Starts the bus, if nobody has. */
+  started(): Promise<Bus>
   /** Throws until the plugins are started. */
   runner(): ScriptRunner
 }
@@ -57,6 +59,10 @@ export class PluginScope implements Scope {
 
   get bus(): Bus {
     return this.#around.bus()
+  }
+
+  started(): Promise<Bus> {
+    return this.#around.started()
   }
 
   publish(stage: 'enrich' | 'encode', middleware: PublishMiddleware): void {
