@@ -60,6 +60,8 @@ describe('a server that cannot be used is told at once, with what to do:', funct
   })
 
   describe('(of one with users)', () => {
+    // Before it is looked at what is left there.
+    after(() => w.redis.config('SET', 'requirepass', ''))
     const w = world({ args: ['--save', ''] })
     const withPassword = (password: string): string => w.server.url.replace('redis://', `redis://:${password}@`)
     // The password comes late, so that the test's own connection is in.
