@@ -1,12 +1,23 @@
 /** What `createBus` takes, checked and with its defaults. */
 import type { BusOptions, Logger, Plugin, TopicDefinition, Topics } from './api/index.js'
 import { createLogger } from './logging/logger.js'
+import { checkDurability, type Wanted } from './publish/durability.js'
 import { type RedisAddress, redisAddress } from './redis/address.js'
 import { durationMs } from './validate/durations.js'
 import { checkNamespace, checkService } from './validate/names.js'
 import { checkInteger, checkNames, checkOptionsObject, invalidOption, notYet } from './validate/options.js'
 
-const names = ['service', 'topics', 'plugins', 'redis', 'namespace', 'logger', 'maxPayload', 'publishTimeout'] as const
+const names = [
+  'service',
+  'topics',
+  'plugins',
+  'redis',
+  'namespace',
+  'logger',
+  'maxPayload',
+  'publishTimeout',
+  'durability',
+] as const
 
 export interface BusSettings {
   readonly service: string
@@ -17,13 +28,14 @@ export interface BusSettings {
   readonly plugins: readonly Plugin[]
   readonly maxPayload: number
   readonly publishTimeoutMs: number
+  readonly durability: Wanted | undefined
 }
 
 /** Throws INVALID_OPTIONS, CONFIG_INVALID. */
 export function checkBusOptions(options: BusOptions<object, readonly Plugin[]>): BusSettings {
   checkOptionsObject('createBus', options)
   if (options === undefined) throw invalidOption('createBus', options, 'an object with at least a service')
-  checkNames('createBus', options, names, ['durability'])
+  checkNames('createBus', options, names)
   const { service, namespace = 'busway', topics, plugins = [], redis, logger, maxPayload, publishTimeout } = options
   checkService(service)
   checkNamespace(namespace)
@@ -34,6 +46,7 @@ export function checkBusOptions(options: BusOptions<object, readonly Plugin[]>):
   if (redis !== undefined && typeof redis !== 'string' && (typeof redis !== 'object' || redis === null)) {
     throw invalidOption('redis', redis, 'an address such as redis://127.0.0.1:6379, or the options of ioredis')
   }
+  const publishTimeoutMs = publishTimeout === undefined ? 10_000 : durationMs('publishTimeout', publishTimeout, 1)
   return {
     service,
     namespace,
@@ -42,7 +55,8 @@ export function checkBusOptions(options: BusOptions<object, readonly Plugin[]>):
     topics,
     plugins,
     maxPayload: maxPayload === undefined ? 1024 * 1024 : checkInteger('maxPayload', maxPayload, 1, 256 * 1024 * 1024),
-    publishTimeoutMs: publishTimeout === undefined ? 10_000 : durationMs('publishTimeout', publishTimeout, 1),
+    publishTimeoutMs,
+    durability: checkDurability(options.durability, publishTimeoutMs),
   }
 }
 

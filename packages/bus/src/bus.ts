@@ -31,6 +31,7 @@ import { type PatternDependencies, PatternSubscription } from './consume/pattern
 import { createSubscription } from './consume/subscription.js'
 import { BuswayError } from './errors/busway-error.js'
 import { createPlugins, type Plugins } from './plugins/index.js'
+import { checkAof } from './publish/durability.js'
 import { BusPublisher } from './publish/publisher.js'
 import { closedError } from './redis/connection.js'
 import { OutageLog } from './redis/outage-log.js'
@@ -57,6 +58,8 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
   readonly #plugins: Plugins
   readonly #catalog: Catalog
   readonly #runner: Runner
+  /** For publishes that wait for a confirmation. */
+  #durable: Runner | undefined
   readonly #wakes: WakeSubscriber
   readonly #registry: TopicRegistry
   readonly #publisher: BusPublisher
@@ -84,12 +87,8 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     this.#plugins = createPlugins({ service, log, topics: this.#catalog.definitions, bus: this })
     const report = this.#listeners.report
     this.#runner = new Runner({
-      address,
-      namespace,
+      ...this.#runnerSettings(),
       name: `busway:${service}`,
-      hangMs: HANG_MS,
-      timeoutMs: settings.publishTimeoutMs,
-      lua: () => ({ guards: this.#plugins.guards(), scripts: this.#plugins.scripts() }),
       onWarning: (message) => log.warn({ redis: address.text }, message),
       onUp: () => this.#connected(),
       onDown: (error, problem) => this.#disconnected(error, problem),
@@ -105,6 +104,8 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     this.#publisher = new BusPublisher({
       service,
       runner: this.#runner,
+      durableRunner: () => this.#durableRunner(),
+      durability: settings.durability,
       wakes: this.#wakes,
       catalog: this.#catalog,
       pipeline: () => this.#plugins.compose(),
@@ -137,6 +138,24 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     for (const plugin of settings.plugins) this.use(plugin)
   }
 
+  #runnerSettings() {
+    const { address, namespace, publishTimeoutMs: timeoutMs } = this.#settings
+    const lua = () => ({ guards: this.#plugins.guards(), scripts: this.#plugins.scripts() })
+    return { address, namespace, hangMs: HANG_MS, timeoutMs, lua }
+  }
+
+  #durableRunner(): Runner {
+    const { service, log } = this.#settings
+    this.#durable ??= new Runner({
+      ...this.#runnerSettings(),
+      name: `busway:${service}:durable`,
+      onWarning: () => undefined,
+      onUp: () => undefined,
+      onDown: (error) => log.debug({ err: error }, 'The connection of durable publishes went; it is made again'),
+    })
+    return this.#durable
+  }
+
   use(plugin: Plugin): never {
     this.#checkOpen()
     this.#plugins.add(plugin)
@@ -154,6 +173,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
       if (unreachable !== undefined) throw unreachable
     })
     await Promise.all([reached, this.#start()])
+    if (this.#settings.durability?.kind === 'aof') await checkAof(this.#runner)
   }
 
   publish(topic: string, body: unknown, options?: object): Promise<Receipt> {
@@ -356,7 +376,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     await this.#dependencies.relayer.close(left())
     // A server that has not answered until now is not waited for much longer.
     const farewellMs = Math.max(100, Math.min(500, left()))
-    await Promise.all([this.#wakes.close(farewellMs), this.#runner.close(farewellMs)])
+    await Promise.all([this.#wakes, this.#runner, this.#durable].map((connection) => connection?.close(farewellMs)))
     this.#outages.stop()
     this.#state = 'closed'
     return {

@@ -1,6 +1,7 @@
 import type { RedisOptions } from 'ioredis'
 import type { TopicAdmin } from './admin.js'
 import type { BatchContext, BatchResult, ConsumeBatchOptions } from './batch.js'
+import type { Durability } from './durability.js'
 import type { Duration } from './duration.js'
 import type { EventsOptions, TopicEvents } from './events.js'
 import type { Inspection } from './inspection.js'
@@ -29,6 +30,8 @@ export interface BusOptions<
   redis?: string | RedisOptions
   /** Separates applications that share a Redis; no braces. Default: `busway`. */
   namespace?: string
+  /** What must have a publish before it resolves. More than `memory` takes a third connection. Default: `memory`. */
+  durability?: Durability
   /** Default: pino, at level info. */
   logger?: LoggerOption
   /** The longest body in bytes; longer ones are refused with `PAYLOAD_TOO_LARGE`. Default: 1 MiB. */

@@ -1,3 +1,4 @@
+import type { Durability } from './durability.js'
 import type { Duration } from './duration.js'
 import type { HandleMiddleware } from './middleware.js'
 import type { Adds } from './plugin-types.js'
@@ -30,6 +31,11 @@ export interface PublishOptionsCore {
    * those who ask later. It takes Redis memory meanwhile; a message that is watched when it ends needs none. Default: it is not kept.
    */
   keepResult?: Duration
+  /**
+   * What must have it before this resolves; without the confirmation it rejects with `PUBLISH_UNKNOWN`. Entries of one batch have the same; not of
+   * `ctx.publish`. Publishes of different durability keep no order among each other. Default: that of the bus.
+   */
+  durability?: Durability
   /** Gives up waiting for the answer: rejects with `PUBLISH_UNKNOWN` if the message may be in Redis already. */
   signal?: AbortSignal
 }

@@ -3,7 +3,7 @@
  * (`busway.schema.json` is written from it) and which is what is checked.
  */
 import type { RedisOptions } from 'ioredis'
-import type { BusOptions, Duration } from '../api/index.js'
+import type { BusOptions, Durability, Duration } from '../api/index.js'
 
 /** A plugin by its module, with its options, or `false`: not in this service. */
 export type PluginEntry = string | readonly [module: string] | readonly [module: string, options: object | false]
@@ -15,6 +15,7 @@ export interface DeploymentPart {
   readonly logger?: false | { readonly level?: string }
   readonly maxPayload?: number
   readonly publishTimeout?: Duration
+  readonly durability?: Durability
   readonly plugins?: readonly PluginEntry[]
 }
 
@@ -30,6 +31,7 @@ export const settingNames = [
   'logger',
   'maxPayload',
   'publishTimeout',
+  'durability',
 ] as const satisfies readonly (keyof DeploymentPart)[] & readonly (keyof BusOptions)[]
 
 const duration = {
@@ -56,6 +58,19 @@ const part = {
   },
   maxPayload: { description: 'the longest body in bytes; default 1048576', type: 'integer', minimum: 1 },
   publishTimeout: { ...duration, description: `how long a publish is tried, ${duration.description}; default '10s'` },
+  durability: {
+    description:
+      "what must have a publish before it resolves: 'memory', 'aof' or { replicas, timeout? }; default 'memory'",
+    anyOf: [
+      { enum: ['memory', 'aof'] },
+      {
+        type: 'object',
+        additionalProperties: false,
+        required: ['replicas'],
+        properties: { replicas: { type: 'integer', minimum: 1 }, timeout: duration },
+      },
+    ],
+  },
   plugins: {
     description: 'the plugins that are added, the first outermost; one that the code lists gets these options',
     type: 'array',

@@ -31,7 +31,10 @@ export const codes = {
    */
   PUBLISH_REJECTED:
     'See details.reason; where details.retryMs is set, publish again after that time, and after maxWaiting when consumers have caught up.',
-  /** The request was sent and the connection failed until `publishTimeout`: the publish may or may not have happened. */
+  /**
+   * The request was sent and the connection failed until `publishTimeout`: the publish may or may not have happened. Or it has, and the `durability` asked for
+   * was not confirmed: it may not last.
+   */
   PUBLISH_UNKNOWN: 'Publish again with an id of your own (or the dedupe plugin) where twice would be wrong.',
   /** Redis could not be reached: nothing was sent. */
   REDIS_UNAVAILABLE: 'Start Redis, or correct its address; publishing again is safe.',

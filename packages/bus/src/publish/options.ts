@@ -1,10 +1,11 @@
 /** The options of a publish: checked before anything is written, and what of them the message carries. */
-import type { PublishOptionsCore } from '../api/index.js'
+import type { Durability, PublishOptionsCore } from '../api/index.js'
 import { BuswayError } from '../errors/busway-error.js'
 import type { Pipeline } from '../seams.js'
 import { durationMs } from '../validate/durations.js'
 import { shown } from '../validate/names.js'
-import { invalidOption, notYet, unknownOption } from '../validate/options.js'
+import { invalidOption, unknownOption } from '../validate/options.js'
+import { checkDurability } from './durability.js'
 
 /** Options of which the kernel knows, in the order that errors list them. */
 const kernelNames = [
@@ -18,10 +19,9 @@ const kernelNames = [
   'deliverAt',
   'expiresIn',
   'keepResult',
+  'durability',
   'signal',
 ] as const
-/** Named on the design page, and coming. */
-const later = new Set(['durability'])
 
 /** What a message asks for beyond its body and headers. Most of it makes the message a batch of its own. */
 export interface Special {
@@ -47,7 +47,6 @@ export function checkPublishOptions(
     if ((kernelNames as readonly string[]).includes(name))
       checkKernelOption(name as (typeof kernelNames)[number], value)
     else if (pipeline.optionNames('publish').includes(name)) pipeline.checkOption('publish', name, value)
-    else if (later.has(name)) throw notYet(where, name)
     else throw unknownOption(where, name, [...kernelNames, ...pipeline.optionNames('publish')])
   }
   const { delay, deliverAt } = options as PublishOptionsCore
@@ -65,6 +64,7 @@ function checkKernelOption(name: (typeof kernelNames)[number], value: unknown): 
   else if (name === 'priority')
     check(name, value, Number.isSafeInteger(value), 'an integer; higher goes first, 0 is the default')
   else if (name === 'position') check(name, value, value === 'back' || value === 'front', "'back' or 'front'")
+  else if (name === 'durability') checkDurability(value as Durability, 1)
   else if (name === 'deliverAt') check(name, value, value instanceof Date && value.getTime() >= 0, 'a valid Date')
   else check(name, value, value instanceof AbortSignal, 'an AbortSignal')
 }

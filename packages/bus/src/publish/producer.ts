@@ -26,6 +26,7 @@ import { reach } from '../redis/reach.js'
 import type { Runner } from '../redis/runner.js'
 import { BATCH_BYTES, BATCH_MESSAGES, encodeProperties, randomId } from '../wire/index.js'
 import { Backpressure, type RoomNews } from './backpressure.js'
+import type { Confirmation } from './durability.js'
 import type { PreparedMessage } from './message.js'
 import { onAbort } from './on-abort.js'
 import { UnitQueue } from './queue.js'
@@ -45,6 +46,8 @@ export interface ProducerSettings {
   readonly roomNews: RoomNews | undefined
   readonly timeoutMs: number
   readonly runner: Runner
+  /** If more than the primary's word is wanted. */
+  readonly confirmation: Confirmation | undefined
   readonly guardKeys: GuardKeys | undefined
   /** Adds the topic to the namespace's registry. Resolves with the groups that exist from the first publish on. */
   readonly register: () => Promise<readonly string[]>
@@ -180,25 +183,23 @@ export class Producer {
     request.reply = undefined
     request.failure = undefined
     this.#underWay++
-    const { runner, topic, guardKeys } = this.#settings
+    const { runner, topic, guardKeys, confirmation } = this.#settings
     request.keeps ??= this.#backpressure?.sent()
-    runner
-      .run(publish, topic, {
-        session: this.#session.id,
-        number: request.number,
-        lowestUnanswered: (this.#requests[0] ?? request).number,
-        batches: request.batches,
-        ...(request.unitSizes === undefined ? {} : { units: request.unitSizes }),
-        ...(request.guardCalls === undefined ? {} : { guardCalls: request.guardCalls, guardKeys: guardKeys ?? [] }),
-        ...(request.keeps === undefined ? {} : { keeps: request.keeps }),
-      })
-      .then(
-        (reply) => this.#answered(request, reply),
-        (error: unknown) => this.#failed(request, error),
-      )
+    const sent = runner.run(publish, topic, {
+      session: this.#session.id,
+      number: request.number,
+      lowestUnanswered: (this.#requests[0] ?? request).number,
+      batches: request.batches,
+      ...(request.unitSizes === undefined ? {} : { units: request.unitSizes }),
+      ...(request.guardCalls === undefined ? {} : { guardCalls: request.guardCalls, guardKeys: guardKeys ?? [] }),
+      ...(request.keeps === undefined ? {} : { keeps: request.keeps }),
+    })
+    const failed = (error: unknown): void => this.#failed(request, error)
+    if (confirmation === undefined) sent.then((reply) => this.#answered(request, reply), failed)
+    else confirmation.of(sent).then(({ reply, unconfirmed }) => this.#answered(request, reply, unconfirmed), failed)
   }
 
-  #answered(request: PublishRequest, reply: PublishReply): void {
+  #answered(request: PublishRequest, reply: PublishReply, unconfirmed?: BuswayError): void {
     this.#underWay--
     request.isUnderWay = false
     request.reply = reply
@@ -206,7 +207,7 @@ export class Producer {
       this.#session.answered(request.number)
       this.#tries = 0
       this.#remove(request)
-      this.#accepted(request, reply.outcomes)
+      this.#accepted(request, reply.outcomes, unconfirmed)
       for (const { guard, error } of reply.guardErrors) this.#settings.onGuardError(guard, error)
       if (reply.outbox) this.#settings.onOutbox()
     } else this.#mustHeal = true
@@ -214,13 +215,14 @@ export class Producer {
     this.#schedule()
   }
 
-  #accepted(request: PublishRequest, outcomes: readonly PublishOutcome[]): void {
+  #accepted(request: PublishRequest, outcomes: readonly PublishOutcome[], unconfirmed?: BuswayError): void {
     const backpressure = this.#backpressure
     const { units, reason } = request.accept(
       this.#settings.topic,
       this.#session.id,
       outcomes,
       backpressure !== undefined,
+      unconfirmed,
     )
     if (units.length === 0) {
       backpressure?.accepted()

@@ -3,55 +3,23 @@
  * on a bus without plugins takes the short way.
  */
 import { declare, type StagedPublish } from '@busway/lua'
-import type {
-  BusEvents,
-  Logger,
-  Outgoing,
-  PublishBatch,
-  Receipt,
-  ReportRequester,
-  StandardSchemaV1,
-} from '../api/index.js'
+import type { Durability, Outgoing, PublishBatch, Receipt, ReportRequester } from '../api/index.js'
 import { BuswayError } from '../errors/busway-error.js'
-import type { Runner } from '../redis/runner.js'
-import type { WakeSubscriber } from '../redis/wakes.js'
 import type { Pipeline, Publisher } from '../seams.js'
-import {
-  type Catalog,
-  isChecking,
-  publishesWait,
-  settingsOf,
-  type TopicRegistry,
-  validateBody,
-} from '../topics/index.js'
+import { settingsOf, type TopicRegistry, validateBody } from '../topics/index.js'
 import { checkOptionsObject } from '../validate/options.js'
 import { JSON_TYPE, type WireMessage } from '../wire/index.js'
-import type { RoomNews } from './backpressure.js'
+import { checkDurability, kindOf, type Wanted } from './durability.js'
 import { BYTES_TYPE, prepare, preparePlain } from './message.js'
 import { checkPublishOptions } from './options.js'
-import { Producer } from './producer.js'
+import { type OutletSettings, Outlets } from './outlets.js'
 import { batchOfOne } from './request.js'
 
-export interface PublisherSettings {
-  readonly service: string
-  readonly runner: Runner
-  readonly wakes: Pick<WakeSubscriber, 'busId' | 'subscribeRoom' | 'onBack'>
-  readonly catalog: Catalog
-  /** Composed: called after the bus has started. */
-  readonly pipeline: () => Pipeline
+export interface PublisherSettings extends OutletSettings {
   readonly maxPayload: number
-  readonly timeoutMs: number
-  readonly log: Logger
-  readonly report: <E extends keyof BusEvents>(event: E, payload: BusEvents[E]) => void
-  /** The topic's outbox has entries, which somebody has to relay. */
-  readonly onOutbox: (topic: string) => void
   readonly registry: TopicRegistry
-}
-
-/** One topic of this publisher. */
-interface Outlet {
-  readonly producer: Producer
-  readonly schema: StandardSchemaV1 | undefined
+  /** Of publishes that say nothing of it. */
+  readonly durability: Wanted | undefined
 }
 
 const BATCH_ENTRIES = 1_000
@@ -63,16 +31,21 @@ const first = (receipts: Receipt[]): Receipt => receipts[0] as Receipt
 
 export class BusPublisher implements Publisher {
   readonly #settings: PublisherSettings
-  readonly #outlets = new Map<string, Outlet>()
+  readonly #outlets: Outlets
   readonly #ensured = new Map<string, { readonly ensured: Promise<void>; readonly atMs: number }>()
 
   constructor(settings: PublisherSettings) {
     this.#settings = settings
+    this.#outlets = new Outlets(settings, {
+      register: (topic) => this.#register(topic),
+      onRollback: (topic) => void this.#ensured.delete(topic),
+    })
   }
 
   /** Throws or rejects as `bus.publish` does. `requester`: is told how the message ends. */
   publishOne(topic: string, body: unknown, options: object | undefined, requester?: ReportRequester): Promise<Receipt> {
-    const { schema, producer } = this.#outlet(topic)
+    const { durability } = this.#settings
+    const { schema, producer } = this.#outlets.of(topic, durability)
     const pipeline = this.#settings.pipeline()
     if (options === undefined && schema === undefined && requester === undefined && isBare(pipeline)) {
       return producer.enqueue([preparePlain(topic, body, this.#settings.maxPayload)], undefined).then(first)
@@ -93,7 +66,7 @@ export class BusPublisher implements Publisher {
     entries: readonly unknown[],
     options: { signal?: AbortSignal } | undefined,
   ): Promise<Receipt[]> {
-    this.#outlet(topic)
+    this.#outlets.of(topic)
     if (!Array.isArray(entries))
       throw new BuswayError('INVALID_OPTIONS', 'publishBatch: the entries are an array of { body, ... }.')
     if (entries.length > BATCH_ENTRIES) {
@@ -124,17 +97,21 @@ export class BusPublisher implements Publisher {
     requester?: ReportRequester,
   ): Promise<Receipt[]> {
     const pipeline = this.#settings.pipeline()
-    const { schema } = this.#outlet(topic)
+    const { schema } = this.#outlets.of(topic)
     const bodies: unknown[] = []
     const optionsOf: object[] = []
-    for (const { body, ...options } of entries) {
+    let wanted: Wanted | undefined
+    for (const [i, { body, ...options }] of entries.entries()) {
       checkPublishOptions(where, options, pipeline)
+      const own = this.#wanted(options)
+      if (i === 0) wanted = own
+      else if (kindOf(own) !== kindOf(wanted)) throw differing(i)
       optionsOf.push(options)
       bodies.push(schema === undefined ? body : validateBody(topic, schema, body))
     }
     const run = (values: readonly unknown[]): Promise<Receipt[]> => {
       const messages = values.map((body, i) => outgoing(body, optionsOf[i] as object, requester))
-      return this.#run({ topic, messages, via: 'publish' }, signal)
+      return this.#run({ topic, messages, via: 'publish' }, signal, wanted)
     }
     return schema !== undefined && bodies.some((body) => body instanceof Promise)
       ? Promise.all(bodies).then(run)
@@ -142,12 +119,17 @@ export class BusPublisher implements Publisher {
   }
 
   publish(batch: PublishBatch): Promise<Receipt[]> {
-    return this.#run(batch, undefined)
+    return this.#run(batch, undefined, this.#settings.durability)
   }
 
-  async #run(batch: PublishBatch, signal: AbortSignal | undefined): Promise<Receipt[]> {
+  #wanted({ durability }: { durability?: Durability }): Wanted | undefined {
+    const { durability: wanted, timeoutMs } = this.#settings
+    return durability === undefined ? wanted : checkDurability(durability, timeoutMs)
+  }
+
+  async #run(batch: PublishBatch, signal: AbortSignal | undefined, wanted: Wanted | undefined): Promise<Receipt[]> {
     const pipeline = this.#settings.pipeline()
-    const send = (): Promise<Receipt[]> => this.#send(batch, signal, pipeline)
+    const send = (): Promise<Receipt[]> => this.#send(batch, signal, wanted, pipeline)
     if (!pipeline.listens('published')) return pipeline.publish === undefined ? send() : pipeline.publish(batch, send)
     const { topic, via } = batch
     const startMs = Date.now()
@@ -164,6 +146,7 @@ export class BusPublisher implements Publisher {
   async #send(
     { topic, messages }: PublishBatch,
     signal: AbortSignal | undefined,
+    wanted: Wanted | undefined,
     pipeline: Pipeline,
   ): Promise<Receipt[]> {
     const { maxPayload } = this.#settings
@@ -178,14 +161,15 @@ export class BusPublisher implements Publisher {
         )
       }
     }
-    return this.#outlet(topic).producer.enqueue(prepared, signal)
+    return this.#outlets.of(topic, wanted).producer.enqueue(prepared, signal)
   }
 
   async stage(topic: string, body: unknown, options: Record<string, unknown>): Promise<StagedPublish> {
-    const { schema, producer } = this.#outlet(topic)
+    const { schema, producer } = this.#outlets.of(topic)
     const pipeline = this.#settings.pipeline()
     checkOptionsObject('ctx.publish', options)
     checkPublishOptions('ctx.publish', options, pipeline)
+    if ((options as { durability?: unknown }).durability !== undefined) throw ofSettles()
     const message = outgoing(schema === undefined ? body : await validateBody(topic, schema, body), options)
     let staged: StagedPublish | undefined
     const send = async (): Promise<Receipt[]> => {
@@ -208,7 +192,7 @@ export class BusPublisher implements Publisher {
   }
 
   async encodeBody(topic: string, body: unknown, headers: Readonly<Record<string, string>>): Promise<WireMessage> {
-    const { schema } = this.#outlet(topic)
+    const { schema } = this.#outlets.of(topic)
     const message = outgoing(schema === undefined ? body : await validateBody(topic, schema, body), { headers })
     const written = async (): Promise<Receipt[]> => [{ id: '', topic, status: 'accepted' }]
     await this.#settings.pipeline().encode?.({ topic, messages: [message], via: 'publish' }, written)
@@ -242,7 +226,7 @@ export class BusPublisher implements Publisher {
 
   /** Waits for what is under way, tells the rest that it is given up. */
   async close(timeoutMs: number): Promise<{ unanswered: number }> {
-    const producers = [...this.#outlets.values()].map(({ producer }) => producer)
+    const { producers } = this.#outlets
     let timer: NodeJS.Timeout | undefined
     const timeUp = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, timeoutMs)
@@ -255,58 +239,6 @@ export class BusPublisher implements Publisher {
     return { unanswered }
   }
 
-  #outlet(topic: string): Outlet {
-    return this.#outlets.get(topic) ?? this.#makeOutlet(topic)
-  }
-
-  #makeOutlet(topic: string): Outlet {
-    const { runner, service, timeoutMs, log, report, onOutbox } = this.#settings
-    const catalog: Catalog = this.#settings.catalog
-    catalog.check(topic)
-    const definition = catalog.definition(topic)
-    const guards = this.#settings.pipeline().guards.publish
-    const producer = new Producer({
-      topic,
-      source: service,
-      topicSettings: settingsOf(definition),
-      roomNews: publishesWait(definition) ? this.#roomNews(topic) : undefined,
-      timeoutMs,
-      runner,
-      guardKeys: guards.length === 0 ? undefined : guards.map((guard) => guard.keys(topic, '')),
-      register: () => this.#register(topic),
-      onGuardError: (guard, error) => {
-        const failure = new BuswayError(
-          'PLUGIN_MISUSE',
-          `The guard ${guard} failed to apply after a publish to ${topic} was accepted: ${error}`,
-        )
-        log.error({ topic, guard, err: failure }, failure.message)
-        report('error', failure)
-      },
-      onRollback: () => {
-        this.#ensured.delete(topic)
-        log.warn(
-          { topic },
-          `Redis has forgotten publishes to ${topic} that it had confirmed (a failover, or a lost second); what was unanswered is sent again`,
-        )
-        report('rollback', { topic, side: 'producer' })
-      },
-      onOutbox: () => onOutbox(topic),
-    })
-    const schema = definition?.body
-    const outlet = { producer, schema: schema !== undefined && isChecking(schema) ? schema : undefined }
-    this.#outlets.set(topic, outlet)
-    return outlet
-  }
-
-  #roomNews(topic: string): RoomNews {
-    const { wakes } = this.#settings
-    return {
-      busId: wakes.busId,
-      subscribe: (listener) => wakes.subscribeRoom(topic, listener),
-      onBack: (listener) => void wakes.onBack(listener),
-    }
-  }
-
   /** Resolves with the groups that the topic has from its first publish on: those it is defined with, and those of patterns. */
   async #register(topic: string): Promise<string[]> {
     const { registry, catalog } = this.#settings
@@ -314,6 +246,18 @@ export class BusPublisher implements Publisher {
     return [...(catalog.definition(topic)?.groups ?? []), ...groups]
   }
 }
+
+const differing = (entry: number): BuswayError =>
+  new BuswayError(
+    'INVALID_OPTIONS',
+    `publishBatch: entry ${entry} has another durability than entry 0; the batch is all or none, so it has one. Give all the same.`,
+  )
+
+const ofSettles = (): BuswayError =>
+  new BuswayError(
+    'INVALID_OPTIONS',
+    'ctx.publish: durability is of publishes by themselves. What joins a settle is lost with it, if at all, and then the message runs again. Leave it out.',
+  )
 
 const isBare = (pipeline: Pipeline): boolean =>
   pipeline.publish === undefined && pipeline.guards.publish.length === 0 && !pipeline.listens('published')

@@ -7,6 +7,7 @@ import {
   type PublishReply,
 } from '@busway/lua'
 import type { Receipt, ReportRequester, ReportTopic } from '../api/index.js'
+import type { BuswayError } from '../errors/busway-error.js'
 import type { RedisFailure } from '../seams.js'
 import { BATCH_BYTES, BATCH_MESSAGES, encodeBatch, encodeProperties, type ReportTo } from '../wire/index.js'
 import type { PreparedMessage } from './message.js'
@@ -70,8 +71,14 @@ export class PublishRequest {
     return count
   }
 
-  /** Tells the callers. With `keeps` those for whose units there is no room are not told: they are answered, in their order, with the reason. */
-  accept(topic: string, session: string, outcomes: readonly PublishOutcome[], keeps: boolean): Kept {
+  /** Tells the callers. With `keeps` those for whose units there is no room are not told: they are answered, in their order, with the reason. `unconfirmed`: what is accepted cannot count as kept. */
+  accept(
+    topic: string,
+    session: string,
+    outcomes: readonly PublishOutcome[],
+    keeps: boolean,
+    unconfirmed?: BuswayError,
+  ): Kept {
     const ids = this.batches.map((batch, n) => (batch.id === undefined ? `${batchId(session, this.number, n)}.` : ''))
     const exceptions =
       outcomes.length === 0 ? undefined : new Map(outcomes.map((outcome) => [outcome.message, outcome]))
@@ -89,7 +96,8 @@ export class PublishRequest {
           receipts.push({ id, topic, status: 'duplicate', duplicateOf: exception.id })
         else rejection = exception
       }
-      if (rejection === undefined) unit.accept(receipts)
+      if (rejection === undefined && unconfirmed !== undefined) unit.refuse(unconfirmed)
+      else if (rejection === undefined) unit.accept(receipts)
       else if (keeps && isForLackOfRoom(rejection)) {
         kept.push(unit)
         reason = rejection.reason

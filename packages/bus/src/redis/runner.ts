@@ -80,6 +80,11 @@ export class Runner implements ScriptRunner {
     return this.#connection.call('EVALSHA', args).then((raw) => this.#read(script, raw))
   }
 
+  /** One try of a plain command, on the link of the calls before it. Rejects with a RedisFailure. */
+  call(command: string, args: RedisArg[]): Promise<unknown> {
+    return this.#connection.call(command, args)
+  }
+
   #read<Reply>(script: Script<never, Reply> | Script<unknown, Reply>, raw: unknown): Reply {
     let reply: Reply
     try {
