@@ -227,6 +227,79 @@ conformance('patterns', (world) => {
     }
   })
 
+  it('run as many messages at once as their concurrency, over all topics', async () => {
+    const bus = world.bus()
+    const topics = numbers(8).map((n) => `orders.t${n}`)
+    for (const topic of topics)
+      await bus.publishBatch(
+        topic,
+        numbers(10).map((body) => ({ body })),
+      )
+    const running = new Received<number>()
+    const ended = new Received<string>()
+    let now = 0
+    const handler = async (message: Message) => {
+      running.add(++now)
+      await new Promise((resolve) => setTimeout(resolve, 2))
+      now--
+      ended.add(named(message))
+    }
+    await bus.consume('orders.*', handler, { concurrency: 3 }).ready
+    await ended.count(80)
+    expect(Math.max(...running.items)).to.equal(3)
+    expect(ended.items.toSorted()).to.deep.equal(topics.flatMap((topic) => numbers(10).map((n) => `${topic} ${n}`)))
+  })
+
+  it('keep no topic waiting for all that another has', async () => {
+    const bus = world.bus()
+    const received = new Received<string>()
+    const handler = async ({ topic }: Message) => {
+      received.add(topic)
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    }
+    await bus.publishBatch(
+      'orders.busy',
+      numbers(500).map((body) => ({ body })),
+    )
+    await bus.consume('orders.*', handler, { concurrency: 2 }).ready
+    await received.count(20)
+    const before = received.items.length
+    await bus.publish('orders.quiet', 1)
+    await received.first((topic) => topic === 'orders.quiet')
+    // What was held ahead runs before: 50 ms of work.
+    expect(received.items.indexOf('orders.quiet') - before).to.be.below(150)
+    await received.count(501)
+  })
+
+  it('give back what they hold of one topic when it is another that keeps them busy', async () => {
+    const slow = world.bus()
+    const gate = new Gate()
+    const started = new Received<string>()
+    const hold = async (message: Message) => {
+      started.add(named(message))
+      await gate.opened
+    }
+    await slow.consume('orders.*', hold, { concurrency: 2 }).ready
+    await slow.publishBatch(
+      'orders.a',
+      numbers(4).map((body) => ({ body })),
+    )
+    await started.count(2)
+    await slow.publishBatch(
+      'orders.b',
+      numbers(4).map((body) => ({ body })),
+    )
+    const received = new Received<string>()
+    await world.bus().consume('orders.*', (message) => received.add(named(message))).ready
+    // All but the two that run.
+    await received.count(6)
+    gate.open()
+    await slow.close()
+    expect([...started.items, ...received.items].toSorted()).to.deep.equal(
+      ['a', 'b'].flatMap((topic) => numbers(4).map((n) => `orders.${topic} ${n}`)),
+    )
+  })
+
   it('retry and bury where the message came from', async () => {
     const bus = world.bus()
     const attempts = new Received<number>()

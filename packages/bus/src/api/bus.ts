@@ -113,9 +113,9 @@ export interface BusCore<T extends object, P extends string> extends AsyncDispos
    * Handles the messages of a topic, or of all that a pattern matches, in a consumer group. A handler that returns settles its message; one that
    * throws has it tried again by the retry policy (`RetryAfterError`: after a time of its choice; `UnrecoverableError`: not at all).
    *
-   * In a pattern `*` is one token and `>`, last, one or more; topics that come later are matched too, from their first message on. The options are for each
-   * of the topics. The group takes part until `removePattern`, whether or not it has consumers. A topic that is also consumed by its name, in the same group
-   * and bus, is left to that subscription; one that two patterns match, to the first.
+   * In a pattern `*` is one token and `>`, last, one or more; topics that come later are matched too, from their first message on. `concurrency` is over all
+   * of them in this process, the other options are for each topic. The group takes part until `removePattern`, whether or not it has consumers. A topic that
+   * is also consumed by its name, in the same group and bus, is left to that subscription; one that two patterns match, to the first.
    *
    * Throws `INVALID_TOPIC`, `INVALID_OPTIONS`, `DUPLICATE_SUBSCRIPTION` (this bus consumes the topic or pattern in this group already), `BUS_CLOSED`.
    *

@@ -31,11 +31,11 @@ export class Intake {
   #leaving: Leaving | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor(settings: ConsumeSettings, host: IntakeHost) {
+  constructor(settings: ConsumeSettings, host: IntakeHost, pace = new HandlerPace(settings.concurrency)) {
     this.#settings = settings
     this.#host = host
     this.#lookahead = settings
-    this.pace = new HandlerPace(settings.concurrency)
+    this.pace = pace
   }
 
   /** How many to ask for; `others` are held or asked for beside the backlog. `isAtRisk`: no more than can start, see `Settler`. */

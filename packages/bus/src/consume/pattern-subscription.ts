@@ -16,6 +16,7 @@ import { durationMs } from '../validate/durations.js'
 import { watchLease } from './loop-watch.js'
 import { Patience } from './patience.js'
 import { checkConsumeOptions } from './settings.js'
+import { Share } from './share.js'
 import { Starting } from './starting.js'
 import { checkHandler, createSubscription, type Membership } from './subscription.js'
 
@@ -40,6 +41,7 @@ export class PatternSubscription implements OwnedSubscription {
   readonly #work: AnyWork
   readonly #options: object
   readonly #leaseMs: number
+  readonly #share: Share
   readonly #log: Logger
   readonly #starting = new Starting()
   readonly #leaving = new AbortController()
@@ -66,9 +68,11 @@ export class PatternSubscription implements OwnedSubscription {
     // Topics that come later are consumed as it was asked for now.
     this.#options = { ...options }
     checkHandler(work)
-    const { group, leaseMs } = checkConsumeOptions(dependencies.service, options, dependencies.pipeline(), work.kind)
+    const settings = checkConsumeOptions(dependencies.service, options, dependencies.pipeline(), work.kind)
+    const { group } = settings
     this.group = group
-    this.#leaseMs = leaseMs
+    this.#leaseMs = settings.leaseMs
+    this.#share = new Share(settings)
     this.#log = dependencies.log.child({ topic: pattern, group })
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
@@ -225,6 +229,7 @@ export class PatternSubscription implements OwnedSubscription {
     const { registry } = this.#dependencies
     let isGone = false
     const membership: Membership = {
+      share: this.#share,
       // Measured: 0.15 ms for each.
       othersMs: () => this.#topics.size,
       isThere: async () => {

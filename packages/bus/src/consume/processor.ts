@@ -24,6 +24,7 @@ import { Run, type RunSubject } from './run.js'
 import { RunWatch } from './run-watch.js'
 import type { ConsumeSettings } from './settings.js'
 import type { Settler } from './settler.js'
+import type { Place } from './share.js'
 import { type Ending, runner } from './single-run.js'
 import { TimeSlice } from './time-slice.js'
 
@@ -49,6 +50,7 @@ export class Processor {
   readonly #run: (run: Run) => Ending | Promise<Ending>
   readonly #backlog: Backlog
   readonly #pace: HandlerPace
+  readonly #place: Place | undefined
   readonly #host: ProcessorHost
   /** Redis' clock. */
   readonly #now: () => number
@@ -67,12 +69,13 @@ export class Processor {
     subject: RunSubject,
     settings: ConsumeSettings,
     work: AnyWork,
-    parts: { backlog: Backlog; pace: HandlerPace; host: ProcessorHost; now: () => number },
+    parts: { backlog: Backlog; pace: HandlerPace; place?: Place | undefined; host: ProcessorHost; now: () => number },
   ) {
     this.#subject = subject
     this.#settings = settings
     this.#backlog = parts.backlog
     this.#pace = parts.pace
+    this.#place = parts.place
     this.#host = parts.host
     this.#now = parts.now
     const around = middlewares(subject, settings)
@@ -225,6 +228,7 @@ export class Processor {
         continue
       }
       this.running++
+      this.#place?.started()
       this.#slots[slot] = run
       this.#soloRuns = range.held.solo
       this.#batching?.gatherer.taken(run)
@@ -242,11 +246,14 @@ export class Processor {
     if (this.#isStopped || this.#soloRuns) return false
     if (solo && this.running > 0) return false
     if (this.#batching?.gatherer.hasRoom === false) return false
-    return !settler.isAtRisk || this.running + settler.unconfirmedEnds < this.#settings.concurrency
+    if (settler.isAtRisk && this.running + settler.unconfirmedEnds >= this.#settings.concurrency) return false
+    // Last: who asks for a place in vain is called when there is one.
+    return this.#place?.mayStart() !== false
   }
 
   #leave(run: Run): void {
     this.running--
+    this.#place?.ended()
     this.#slots[run.slot] = undefined
     if (run.range.held.solo) this.#soloRuns = false
     this.#batching?.gatherer.ended(run)

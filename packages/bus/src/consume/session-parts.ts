@@ -22,8 +22,8 @@ export interface Times {
 
 /** What a session needs of the subscription that owns it. */
 export interface SessionOwner {
-  /** How many messages to ask for, given how many requests under way ask for already; 0 for none now. */
-  room(asked: number): number
+  /** How many messages to ask for, given how many requests under way ask for already; 0 for none now. `isIdle`: there are none, as far as is known. */
+  room(asked: number, isIdle: boolean): number
   /** Messages to run. */
   received(ranges: readonly HeldRange[], times: Times): void
   confirmed(ended: Ended, times: Times): void

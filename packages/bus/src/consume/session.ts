@@ -98,6 +98,11 @@ export class ConsumerSession {
     return this.#requests.asked > 0
   }
 
+  /** Messages that are asked for. */
+  get asked(): number {
+    return this.#requests.asked
+  }
+
   /** There may be more for the room that there is: Redis is being asked, or about to be. */
   get mayBring(): boolean {
     return this.#state === 'open' && (this.isAsking || (!this.#isWaiting && this.#room() > 0))
@@ -161,15 +166,15 @@ export class ConsumerSession {
   }
 
   /** What may be asked for, as if everything to be settled now were. */
-  #room(): number {
+  #room(isIdle = false): number {
     if (this.#lingers || (this.#runsDry && this.settler.unended > 0)) return 0
-    return this.#parts.owner.room(this.#requests.asked)
+    return this.#parts.owner.room(this.#requests.asked, isIdle)
   }
 
   #send(): void {
     const shipment = this.settler.take()
-    const want = this.#room()
     const renew = this.#mustRenew
+    const want = this.#room(this.#isWaiting && !this.#isWoken)
     this.#mustRenew = false
     this.#isWoken = false
     this.#isWaiting = false
@@ -380,7 +385,7 @@ export class ConsumerSession {
     if (this.#state === 'over') return
     this.#state = 'over'
     this.#timers.stop()
-    this.#giveBack(this.#requests.takeAll())
+    this.#giveBack(this.#requests.stop())
     this.#healing.stop()
     this.#tellIdle()
     // Once it was closed, that Redis does not know it any more is no news.

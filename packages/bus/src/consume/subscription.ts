@@ -26,6 +26,7 @@ import type { RunSubject } from './run.js'
 import { ConsumerSession } from './session.js'
 import { nextSessionId, type SessionEnd, type SessionOwner } from './session-parts.js'
 import { type ConsumeSettings, checkConsumeOptions } from './settings.js'
+import type { Place, Share } from './share.js'
 import { Starting } from './starting.js'
 import { SubscriptionEvents } from './subscription-events.js'
 import { Watching } from './watching.js'
@@ -39,6 +40,8 @@ const EMPTY_CLOSE_MS = 2_000
 export interface Membership {
   /** Asked when the topic is found deleted: whether it is registered, and may come back any time. */
   isThere(): Promise<boolean>
+  /** What it shares with the other topics. */
+  readonly share: Share
   /** How long it takes longer to close a session because others are closed with it. */
   othersMs(): number
 }
@@ -75,6 +78,7 @@ class ConsumerSubscription implements OwnedSubscription {
   #session: ConsumerSession | undefined
   readonly #starting = new Starting()
   readonly #membership: Membership | undefined
+  readonly #place: Place | undefined
   #isPaused = false
   #tickIsDue = false
   #closing: Promise<CloseReport> | undefined
@@ -94,9 +98,15 @@ class ConsumerSubscription implements OwnedSubscription {
     this.#membership = membership
     this.#work = work
     this.#settings = checkConsumeOptions(dependencies.service, options, dependencies.pipeline(), work.kind)
-    this.#intake = new Intake(this.#settings, {
+    const intakeHost = {
       isAsking: () => this.#session?.isAsking ?? false,
       gaveBack: () => this.#session?.pump(),
+    }
+    this.#intake = new Intake(this.#settings, intakeHost, membership?.share.pace)
+    this.#place = membership?.share.place({
+      held: () => this.#intake.backlog.size + (this.#works?.processor.occupied ?? 0) + (this.#session?.asked ?? 0),
+      start: () => this.#works?.processor.start(),
+      pump: () => this.#session?.pump(),
     })
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
@@ -127,6 +137,7 @@ class ConsumerSubscription implements OwnedSubscription {
     const processor = new Processor(subject, this.#settings, this.#work, {
       backlog,
       pace,
+      place: this.#place,
       now: () => this.#dependencies.runner.now(),
       host: {
         progressed: () => this.#progressed(),
@@ -212,9 +223,11 @@ class ConsumerSubscription implements OwnedSubscription {
   #newSession(subject: RunSubject, events: SubscriptionEvents, processor: Processor): ConsumerSession {
     const { runner, wakes, relayer, service } = this.#dependencies
     const owner: SessionOwner = {
-      room: (asked) => {
+      room: (asked, isIdle) => {
         const { keptBack, isAtRisk } = session.settler
-        return this.#intake.room(processor.occupied + asked + keptBack, isAtRisk)
+        const own = this.#intake.room(processor.occupied + asked + keptBack, isAtRisk)
+        // Who renews and goes on waiting for a wake need not have its turn for that.
+        return this.#place === undefined || isIdle ? own : this.#place.room(own)
       },
       received: (ranges, times) => {
         this.#received(ranges, processor)
@@ -228,6 +241,7 @@ class ConsumerSubscription implements OwnedSubscription {
       limited: (isLimited) => this.#intake.limit(isLimited),
       answered: () => {
         this.#intake.answered()
+        this.#place?.update()
         processor.start()
       },
       outbox: () => relayer.kick(this.topic),
@@ -299,6 +313,7 @@ class ConsumerSubscription implements OwnedSubscription {
   #settleAccounts(session: ConsumerSession, end: SessionEnd, events: SubscriptionEvents, processor: Processor): void {
     const { settler, id } = session
     this.#intake.drop(({ held }) => held.settler === settler)
+    this.#place?.update()
     if (end === 'closed') {
       events.leftUnsettled(settler.lose(nothing))
       return
@@ -327,6 +342,7 @@ class ConsumerSubscription implements OwnedSubscription {
     this.#tickIsDue = true
     setImmediate(() => {
       this.#tickIsDue = false
+      this.#place?.update()
       const processor = this.#works?.processor
       this.#session?.pump()
       processor?.start()
@@ -342,6 +358,7 @@ class ConsumerSubscription implements OwnedSubscription {
     this.#starting.closed(this.topic)
     const report = this.#works === undefined ? nothingLeft : await this.#leave(this.#works)
     this.#deadline.cancel()
+    this.#place?.leave()
     this.#resolveClosed()
     return report
   }
