@@ -63,4 +63,41 @@ describe('a poison message, which kills each process that runs it', function () 
     expect(Math.max(...poisoned.map(({ attempt }) => attempt))).to.equal(MAX_CRASHES)
     expect(letter?.attempts).to.equal(MAX_CRASHES)
   })
+
+  it('of one topic of a pattern convicts no message of another topic, though they run in one process', async () => {
+    const bus = w.bus()
+    const topics = numbers(4).map((n) => `orders.t${n}`)
+    const consume = { group: 'ledger', concurrency: 5, lease: LEASE_MS, maxCrashes: 2, retry: { attempts: 50 } }
+    const workers: Worker[] = []
+    let over = false
+    const keepOneRunning = async () => {
+      while (!over) {
+        const worker = await w.worker({ topic: 'orders.*', behaviour: 'poison', workMs: 20, consume })
+        workers.push(worker)
+        if (over) await worker.kill()
+        await worker.exited
+      }
+    }
+    for (const topic of topics)
+      await bus.publishBatch(
+        topic,
+        numbers(15).map((n) => ({ body: topic === 'orders.t1' && n === 5 ? { poison: true } : { n } })),
+      )
+    const slots = [keepOneRunning(), keepOneRunning()]
+    const dead = await eventually(
+      w,
+      'everything to be over',
+      async () => {
+        const groups = await Promise.all(topics.map(async (topic) => (await bus.topic(topic).stats()).groups.ledger))
+        const waiting = groups.map((group) => (group === undefined ? 1 : group.ready + group.inFlight + group.retrying))
+        const dead = groups.map((group) => group?.dead ?? 0)
+        return waiting.every((count) => count === 0) && dead.some((count) => count > 0) ? dead : undefined
+      },
+      60_000,
+    )
+    over = true
+    for (const worker of workers) await worker.kill()
+    await Promise.all(slots)
+    expect(dead).to.deep.equal([0, 1, 0, 0])
+  })
 })

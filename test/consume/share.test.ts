@@ -13,6 +13,10 @@ class Topic {
   asked = 0
   done = 0
   paused = false
+  /** Its first message is one that runs alone. */
+  suspect = false
+  /** Ended, and not settled yet. */
+  unsettled = 0
   readonly #order: Topic[]
 
   constructor(share: Share, waiting: number, order: Topic[]) {
@@ -22,7 +26,13 @@ class Topic {
       held: () => this.backlog + this.running + this.asked,
       start: () => this.start(),
       pump: () => this.pump(),
+      giveBack: () => this.giveBack(),
+      leased: () => this.leased,
     })
+  }
+
+  get leased(): number {
+    return this.backlog + this.running + this.unsettled
   }
 
   pump(): void {
@@ -41,7 +51,7 @@ class Topic {
   }
 
   start(): void {
-    while (!this.paused && this.backlog > 0 && this.running < 10 && this.place.mayStart()) {
+    while (!this.paused && this.backlog > 0 && this.running < 10 && this.place.mayStart(this.suspect)) {
       this.backlog--
       this.running++
       this.#order.push(this)
@@ -60,9 +70,21 @@ class Topic {
 
   pause(): void {
     this.paused = true
+    this.giveBack()
+  }
+
+  giveBack(): void {
+    if (this.backlog === 0) return
     this.waiting += this.backlog
     this.backlog = 0
     this.place.update()
+    this.pump()
+  }
+
+  settle(): void {
+    this.unsettled = 0
+    this.place.update()
+    this.pump()
   }
 
   resume(): void {
@@ -174,6 +196,82 @@ describe('what the subscriptions of a pattern share', () => {
     topics[0]?.end()
     await turn()
     expect(topics.map(({ running }) => running)).to.deep.equal([0, 0, 1])
+  })
+
+  describe('if a message is to run alone,', () => {
+    const three = async () => {
+      const share = shareAhead(1, 40)
+      const topics = [new Topic(share, 3, []), new Topic(share, 1, []), new Topic(share, 2, [])] as const
+      for (const topic of topics) topic.pump()
+      topics[1].suspect = true
+      for (const topic of topics) topic.answer()
+      await turn()
+      return topics
+    }
+
+    it('is given back by the others, and waited for until what runs is settled', async () => {
+      const [busy, alone, quiet] = await three()
+      expect([busy, alone, quiet].map(({ running, backlog }) => [running, backlog])).to.deep.equal([
+        [1, 0],
+        [0, 1],
+        [0, 0],
+      ])
+      busy.unsettled = 1
+      busy.end()
+      await turn()
+      expect(alone.running).to.equal(0)
+      busy.settle()
+      await turn()
+      expect([busy, alone, quiet].map(({ running, asked }) => running + asked)).to.deep.equal([0, 1, 0])
+    })
+
+    it('goes on with all others when that is settled', async () => {
+      const [busy, alone, quiet] = await three()
+      busy.end()
+      await turn()
+      alone.unsettled = 1
+      alone.end()
+      await turn()
+      expect([busy, quiet].map(({ asked }) => asked)).to.deep.equal([0, 0])
+      alone.settle()
+      await turn()
+      expect([busy, quiet].every(({ asked }) => asked > 0)).to.equal(true)
+    })
+
+    for (const [what, end] of [
+      ['given back', (topic: Topic) => topic.pause()],
+      ['closed', (topic: Topic) => topic.place.leave()],
+    ] as const) {
+      it(`goes on when it is ${what} before it ran`, async () => {
+        const [busy, alone, quiet] = await three()
+        end(alone)
+        await turn()
+        expect(quiet.asked).to.be.above(0)
+        busy.end()
+        quiet.answer()
+        await turn()
+        expect(quiet.running).to.equal(1)
+      })
+    }
+
+    it('has two of them run one after the other', async () => {
+      const share = shareAhead(2, 40)
+      const topics = [new Topic(share, 1, []), new Topic(share, 1, [])] as const
+      for (const topic of topics) {
+        topic.suspect = true
+        topic.pump()
+      }
+      for (const topic of topics) topic.answer()
+      for (let round = 0; round < 20 && topics.some(({ done }) => done === 0); round++) {
+        await turn()
+        expect(topics[0].leased + topics[1].leased).to.be.at.most(round === 0 ? 2 : 1)
+        for (const topic of topics) {
+          if (topic.asked > 0) topic.answer()
+          else if (topic.running > 0) topic.end()
+        }
+      }
+      expect(topics.map(({ done }) => done)).to.deep.equal([1, 1])
+    })
   })
 
   it('is free again when one leaves with what it had asked for', async () => {

@@ -248,7 +248,7 @@ export class Processor {
     if (this.#batching?.gatherer.hasRoom === false) return false
     if (settler.isAtRisk && this.running + settler.unconfirmedEnds >= this.#settings.concurrency) return false
     // Last: who asks for a place in vain is called when there is one.
-    return this.#place?.mayStart() !== false
+    return this.#place?.mayStart(solo) !== false
   }
 
   #leave(run: Run): void {

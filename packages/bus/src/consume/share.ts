@@ -1,6 +1,9 @@
 /**
  * What the subscriptions of one pattern share: how many messages run at once, and how many are held, over all topics. Both are given in turn, so that a busy
  * topic keeps none waiting: who is refused is called, with the others, when there is something again.
+ *
+ * A message that may have killed a process runs alone, over all topics: the others give back what they hold, and take nothing until it is settled. What they
+ * held when it kills another process would be suspected too.
  */
 import { ask, HandlerPace, type Lookahead } from './lookahead.js'
 
@@ -12,6 +15,10 @@ export interface ShareHost {
   start(): void
   /** It may ask for messages. */
   pump(): void
+  /** It is to give back what has not started. */
+  giveBack(): void
+  /** Messages that Redis has leased to it. */
+  leased(): number
 }
 
 /** Topics that there is room for at once, when many wait: fewer messages at a time would be more requests than messages. */
@@ -28,8 +35,12 @@ export class Share {
   #isDue = false
   readonly #toStart = new Set<Place>()
   readonly #toAsk = new Set<Place>()
+  /** Those that hold something. */
+  readonly #holding = new Set<Place>()
   /** Whose turn it is to ask. */
   #turn: Place | undefined
+  /** Whose message runs alone, or is to. */
+  #alone: Place | undefined
 
   constructor({ concurrency, lookaheadMs }: Lookahead) {
     this.#lookahead = { concurrency, lookaheadMs }
@@ -41,12 +52,39 @@ export class Share {
   }
 
   /** @internal */
-  mayStart(place: Place): boolean {
+  mayStart(place: Place, isSuspect: boolean): boolean {
+    // It comes with the settle of the one that ran alone, or after that was given back.
+    if (!isSuspect && this.#alone === place) this.#reopen()
+    if (isSuspect || this.#alone !== undefined) return this.#mayStartAlone(place)
     const isFree = this.#running < this.#lookahead.concurrency
     if (isFree && (this.#toStart.size === 0 || first(this.#toStart) === place)) return true
     this.#toStart.add(place)
     if (isFree) this.#schedule()
     return false
+  }
+
+  /** Also asked by those whose turn it is not: they are to give back what they hold. */
+  #mayStartAlone(place: Place): boolean {
+    if (this.#alone === place && !this.#othersHold(place)) return true
+    if (this.#alone !== place) this.#schedule()
+    this.#alone ??= place
+    this.#toStart.add(place)
+    return false
+  }
+
+  #reopen(): void {
+    this.#alone = undefined
+    this.#schedule()
+  }
+
+  #othersHold(place: Place): boolean {
+    for (const other of this.#holding) if (other !== place && other.holds) return true
+    return false
+  }
+
+  /** Whether another's message runs alone. @internal */
+  isShutFor(place: Place): boolean {
+    return this.#alone !== undefined && this.#alone !== place
   }
 
   /** @internal */
@@ -62,14 +100,24 @@ export class Share {
   }
 
   /** @internal */
-  changed(by: number): void {
+  changed(place: Place, held: number, by: number): void {
     this.#held += by
+    if (held > 0) this.#holding.add(place)
     if (by < 0 && this.#toAsk.size > 0) this.#schedule()
   }
 
   /** @internal */
+  updated(place: Place): void {
+    if (!place.holds) this.#holding.delete(place)
+    if (this.#alone === undefined) return
+    // It is settled, or given back.
+    if (this.#alone === place && place.host.leased() === 0) this.#reopen()
+    else this.#schedule()
+  }
+
+  /** @internal */
   room(place: Place, own: number): number {
-    if (this.#toAsk.size > 0 && this.#turn !== place) {
+    if (this.isShutFor(place) || (this.#toAsk.size > 0 && this.#turn !== place)) {
       this.#toAsk.add(place)
       this.#schedule()
       return 0
@@ -86,7 +134,9 @@ export class Share {
   left(place: Place): void {
     this.#toStart.delete(place)
     this.#toAsk.delete(place)
-    if (this.#toStart.size > 0 || this.#toAsk.size > 0) this.#schedule()
+    this.#holding.delete(place)
+    if (this.#alone === place) this.#alone = undefined
+    if (this.#alone !== undefined || this.#toStart.size > 0 || this.#toAsk.size > 0) this.#schedule()
   }
 
   #schedule(): void {
@@ -94,9 +144,16 @@ export class Share {
     this.#isDue = true
     setImmediate(() => {
       this.#isDue = false
-      this.#giveStarts()
-      this.#giveRoom()
+      if (this.#alone === undefined) {
+        this.#giveStarts()
+        this.#giveRoom()
+      } else this.#clearFor(this.#alone)
     })
+  }
+
+  #clearFor(alone: Place): void {
+    for (const other of [...this.#holding]) if (other !== alone) other.host.giveBack()
+    alone.host.start()
   }
 
   #giveStarts(): void {
@@ -140,9 +197,18 @@ export class Place {
     return this.#share.pace
   }
 
-  /** Whether a message may start; if not, it is called. */
-  mayStart(): boolean {
-    return this.#share.mayStart(this)
+  /** Whether it holds anything in Redis, or is about to. */
+  get holds(): boolean {
+    return this.#held > 0 || this.host.leased() > 0
+  }
+
+  get isShut(): boolean {
+    return this.#share.isShutFor(this)
+  }
+
+  /** Whether a message may start; if not, it is called. `isSuspect`: it may have killed a process. */
+  mayStart(isSuspect: boolean): boolean {
+    return this.#share.mayStart(this, isSuspect)
   }
 
   started(): void {
@@ -155,7 +221,9 @@ export class Place {
 
   /** What it holds may have changed. */
   update(): void {
-    if (!this.#hasLeft) this.#count(this.host.held())
+    if (this.#hasLeft) return
+    this.#count(this.host.held())
+    this.#share.updated(this)
   }
 
   /** How many of `own` it may ask for; they count as held until the next `update`. If none, it is called when there is room. */
@@ -179,7 +247,7 @@ export class Place {
     const by = held - this.#held
     if (by === 0) return
     this.#held = held
-    this.#share.changed(by)
+    this.#share.changed(this, held, by)
   }
 }
 

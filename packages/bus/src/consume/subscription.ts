@@ -107,6 +107,8 @@ class ConsumerSubscription implements OwnedSubscription {
       held: () => this.#intake.backlog.size + (this.#works?.processor.occupied ?? 0) + (this.#session?.asked ?? 0),
       start: () => this.#works?.processor.start(),
       pump: () => this.#session?.pump(),
+      giveBack: () => this.#intake.giveBackAll(),
+      leased: () => leasedTo(this.#session),
     })
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
@@ -227,7 +229,7 @@ class ConsumerSubscription implements OwnedSubscription {
         const { keptBack, isAtRisk } = session.settler
         const own = this.#intake.room(processor.occupied + asked + keptBack, isAtRisk)
         // Who renews and goes on waiting for a wake need not have its turn for that.
-        return this.#place === undefined || isIdle ? own : this.#place.room(own)
+        return this.#place === undefined || (isIdle && !this.#place.isShut) ? own : this.#place.room(own)
       },
       received: (ranges, times) => {
         this.#received(ranges, processor)
@@ -313,7 +315,6 @@ class ConsumerSubscription implements OwnedSubscription {
   #settleAccounts(session: ConsumerSession, end: SessionEnd, events: SubscriptionEvents, processor: Processor): void {
     const { settler, id } = session
     this.#intake.drop(({ held }) => held.settler === settler)
-    this.#place?.update()
     if (end === 'closed') {
       events.leftUnsettled(settler.lose(nothing))
       return
@@ -325,6 +326,7 @@ class ConsumerSubscription implements OwnedSubscription {
         ? events.leaseLost(id, unsettled, running.length)
         : events.rolledBack(id, unsettled, running.length)
     processor.lost(settler, reason)
+    this.#place?.update()
     if (end === 'rolled back') void session.discard()
   }
 
@@ -405,6 +407,12 @@ function hear(session: ConsumerSession, payload: string): void {
   }
   const cancelled = readCancel(payload, session.id)
   if (cancelled !== undefined) session.cancel(cancelled)
+}
+
+/** Messages. Without what a full Redis refuses to settle: that may last. */
+function leasedTo(session: ConsumerSession | undefined): number {
+  if (session === undefined || session.settler.isLost) return 0
+  return session.settler.unconfirmed - session.settler.heldBack
 }
 
 /** Throws INVALID_OPTIONS. */
