@@ -63,6 +63,8 @@ export const codes = {
   CANCELLED: 'Let the handler stop: pass ctx.signal on to what it waits for.',
   /** A handler ran longer than its `timeout`. */
   HANDLER_TIMEOUT: 'Pass ctx.signal on to what the handler waits for, or raise `timeout`.',
+  /** A sandboxed handler's thread or process ended before it did: out of memory, a crash, an exit. The run is a failed attempt. */
+  SANDBOX_FAILED: 'See the cause; raise the sandbox’s memoryLimit if it ran out of memory.',
   /** The bus is closing or closed. Nothing was sent. */
   BUS_CLOSED: 'Publish before close(), or create another bus.',
   /** `use()` after the bus has started. */
