@@ -1,0 +1,84 @@
+/**
+ * Deduplication: `dedupe` on publish, `inbox` on consume.
+ *
+ * Read types.ts first, then guards.ts.
+ */
+import { createHash } from 'node:crypto'
+import { type Delivery, durationMs, type FetchSubject, type Outcome, type Outgoing, type Plugin } from '@busway/bus'
+import { knownGuard, PREFIX, publishGuard, rememberGuard } from './guards.js'
+import { type Checked, checkDefaults, dedupeOf, inboxProblem, publishProblem } from './options.js'
+import type { DedupeDefaults, InboxOptions } from './types.js'
+
+export type * from './types.js'
+
+/**
+ * The plugin.
+ *
+ * @example
+ * const bus = createBus({ service: 'shop', plugins: [dedupe()] })
+ * await bus.publish('orders.paid', order, { dedupe: { key: order.id, window: '1h' } })
+ */
+export function dedupe(given: DedupeDefaults = {}): Plugin<'dedupe'> {
+  const defaults = checkDefaults(given)
+  return {
+    name: 'dedupe',
+    api: 1,
+    setup(scope) {
+      scope.option('publish', 'dedupe', publishProblem)
+      scope.option('consume', 'inbox', inboxProblem)
+
+      // Before bodies become bytes, so that the same body has the same key whatever they are encoded by.
+      const wanted = new WeakMap<Outgoing, Checked & { readonly key: string }>()
+      scope.publish('enrich', (batch, next) => {
+        for (const message of batch.messages) {
+          const checked = dedupeOf(message.options.dedupe, defaults)
+          if (checked === undefined) continue
+          const key = checked.key ?? keyOf(message)
+          wanted.set(message, { ...checked, key })
+          if (checked.mode === 'until-settled' || checked.mode === 'keep-latest')
+            message.owns = [...(message.owns ?? []), PREFIX + key]
+        }
+        return next()
+      })
+      scope.guard({
+        ...publishGuard,
+        args(message: Outgoing) {
+          const dedupe = wanted.get(message)
+          return dedupe === undefined ? undefined : [dedupe.key, dedupe.mode, dedupe.windowMs]
+        },
+      })
+
+      const inboxOf = (options: Readonly<Record<string, unknown>>): [windowMs: number] | undefined => {
+        const inbox = options.inbox as InboxOptions | undefined
+        return inbox === undefined ? undefined : [durationMs('window', inbox.window, 1)]
+      }
+      scope.guard({ ...knownGuard, args: ({ options }: FetchSubject) => inboxOf(options) })
+      scope.guard({
+        ...rememberGuard,
+        args: ({ options }: Delivery, outcome: Outcome) => (outcome.kind === 'done' ? inboxOf(options) : undefined),
+      })
+    },
+  }
+}
+
+function keyOf({ options, body }: Outgoing): string {
+  if (typeof options.id === 'string') return `id ${options.id}`
+  const hash = createHash('sha1')
+  hash.update(body instanceof Uint8Array ? body : (JSON.stringify(body) ?? ''))
+  return `body ${hash.digest('base64url')}`
+}
+
+export default dedupe
+
+/** JSON Schema of the options, for deployment files. */
+export const options = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    mode: {
+      enum: ['window', 'until-settled', 'debounce', 'keep-latest'],
+      description: "What becomes of a message whose key is known already. Default: 'window'.",
+    },
+    window: { type: ['string', 'number'], description: "How long that lasts. Default: '1m'." },
+  },
+}
