@@ -23,3 +23,19 @@ export interface StandardSchemaV1<Input = unknown, Output = Input> {
     readonly types?: { readonly input: Input; readonly output: Output } | undefined
   }
 }
+
+/**
+ * A schema whose bodies need a plugin: defining a topic with it on a bus without that plugin is `CONFIG_INVALID` at `ready`, and says what to add. How a
+ * plugin's package brings schemas of its own kind.
+ *
+ * @example
+ * const protobuf = (message: Message) => ({ ...standardSchemaOf(message), '~busway': { requires: 'protobuf', add: 'protobuf() of @acme/busway-protobuf' } })
+ */
+export interface PluginSchema {
+  readonly '~busway': {
+    /** The plugin's name. */
+    readonly requires: string
+    /** What a user adds to the plugins, for the error. */
+    readonly add: string
+  }
+}

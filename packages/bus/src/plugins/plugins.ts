@@ -18,6 +18,7 @@ import { inspectPlugins } from './inspect.js'
 import { Lifecycle } from './lifecycle.js'
 import { inOrder } from './order.js'
 import { composePipeline } from './pipeline.js'
+import { checkSchemas } from './schemas.js'
 import { PluginScope } from './scope.js'
 import { type ScriptSource, scriptSources } from './scripts.js'
 import { checkShape } from './shape.js'
@@ -35,7 +36,7 @@ export interface PluginsDependencies {
 export interface Plugins {
   /** Registers a plugin. Throws CONFIG_INVALID, or BUS_STARTED after `compose`. */
   add(plugin: unknown): void
-  /** Sorts and composes; again, it answers the same. Throws CONFIG_INVALID for a cycle or a missing `requires`. */
+  /** Sorts and composes; again, it answers the same. Throws CONFIG_INVALID for a cycle, a missing `requires`, or a schema without its plugin. */
   compose(): Pipeline
   /** The composed pipeline; before that one that knows the options, in the order of registration. */
   pipeline(): Pipeline
@@ -122,6 +123,10 @@ export function createPlugins({ service, log, topics, bus, strict = inDevelopmen
     },
     compose() {
       if (sorted === undefined) {
+        checkSchemas(
+          topics,
+          registered.map(({ plugin }) => plugin.name),
+        )
         sorted = order()
         pipeline = undefined
       }
