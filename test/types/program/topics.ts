@@ -1,5 +1,5 @@
 import { defineTopics, type } from '@busway/bus'
-import { avro } from './avro.js'
+import { avro } from '@busway/plugin-schema'
 
 // An interface on purpose: it has no index signature.
 export interface OrderPaid {

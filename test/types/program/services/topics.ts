@@ -1,5 +1,5 @@
 import { defineTopics, type } from '@busway/bus'
-import { avro } from '../avro.js'
+import { avro } from '@busway/plugin-schema'
 
 export const topics = defineTopics({
   'flights.departed': {

@@ -1,0 +1,96 @@
+/** Bodies to bytes and back, by avsc: the single-object encoding of the Avro specification, C3 01, the schema's fingerprint, the value. */
+// The package is CommonJS, and names its exports in a way that Node does not see.
+import avsc from 'avsc'
+import { conflicts, describeConflicts } from '../schema/compatibility.js'
+import { fingerprintOf } from '../schema/fingerprint.js'
+import type { Node } from '../schema/node.js'
+import { parseSchema, SchemaError } from '../schema/parse.js'
+import { canonicalText, fullText } from '../schema/text.js'
+import { BodyError, checkBounds } from './bounds.js'
+import { type Conversion, fromAvsc, toAvsc } from './convert.js'
+
+export const HEADER_BYTES = 10
+const MAGIC = Buffer.from([0xc3, 0x01])
+/** What most bodies fit into; larger ones are written twice. */
+const SCRATCH = Buffer.allocUnsafe(64 * 1024)
+
+/** Reads what one schema wrote. Throws BodyError. */
+export type Reader = (body: Buffer) => unknown
+
+/** A schema with all that follows from it. */
+export class Codec {
+  readonly node: Node
+  /** The Parsing Canonical Form. */
+  readonly canonical: string
+  /** What is kept in the registry: the same schema always gives the same text. */
+  readonly text: string
+  /** CRC-64-AVRO of the canonical form, little-endian. */
+  readonly fingerprint: Buffer
+  readonly #type: avsc.Type
+  readonly #toAvsc: Conversion | undefined
+  readonly #fromAvsc: Conversion | undefined
+
+  /** Throws SchemaError. */
+  constructor(schema: unknown) {
+    this.node = parseSchema(schema)
+    this.canonical = canonicalText(this.node)
+    this.text = fullText(this.node)
+    this.fingerprint = fingerprintOf(this.canonical)
+    this.#type = typeOf(this.text)
+    this.#toAvsc = toAvsc(this.node)
+    this.#fromAvsc = fromAvsc(this.node)
+  }
+
+  /** Of a value that fits. Throws avsc's errors otherwise. */
+  encode(value: unknown): Buffer {
+    const given = this.#toAvsc === undefined ? value : this.#toAvsc(value)
+    MAGIC.copy(SCRATCH)
+    this.fingerprint.copy(SCRATCH, MAGIC.length)
+    const end = this.#type.encode(given, SCRATCH, HEADER_BYTES)
+    if (end > 0) return Buffer.from(SCRATCH.subarray(0, end))
+    return Buffer.concat([MAGIC, this.fingerprint, this.#type.toBuffer(given)])
+  }
+
+  /** Throws SchemaError, saying what of the writer's schema can't be read. */
+  readerOf(writer: Codec): Reader {
+    const isSame = writer.text === this.text
+    if (!isSame) {
+      const found = conflicts(this.node, writer.node)
+      if (found.length > 0) throw new SchemaError(describeConflicts(found))
+    }
+    const resolver = isSame ? undefined : this.#type.createResolver(writer.#type)
+    return (body) => {
+      const bytes = body.subarray(HEADER_BYTES)
+      checkBounds(writer.node, bytes)
+      const value = explained(() => this.#type.fromBuffer(bytes, resolver))
+      return this.#fromAvsc === undefined ? value : this.#fromAvsc(value)
+    }
+  }
+}
+
+/** The schema of the body by its fingerprint, as hexadecimal digits. Throws BodyError. */
+export function fingerprintIn(body: Uint8Array): string {
+  if (body.byteLength < HEADER_BYTES || body[0] !== MAGIC[0] || body[1] !== MAGIC[1])
+    throw new BodyError('it does not begin with C3 01 and a fingerprint')
+  return Buffer.from(body.buffer, body.byteOffset + MAGIC.length, HEADER_BYTES - MAGIC.length).toString('hex')
+}
+
+function typeOf(text: string): avsc.Type {
+  try {
+    return avsc.Type.forSchema(JSON.parse(text), { wrapUnions: 'auto', omitRecordMethods: true })
+  } catch (error) {
+    throw new SchemaError((error as Error).message)
+  }
+}
+
+/** avsc's messages show the value, which must not reach a log. */
+function explained<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    const { message } = error as Error
+    throw new BodyError(
+      /^(truncated buffer|trailing data|potential precision loss)$/.test(message) ? message : 'avsc refused it',
+    )
+  }
+}

@@ -1,0 +1,39 @@
+/** What a new version of a schema must be able to do with those before it. */
+import { type Conflict, conflicts, describeConflicts } from '../schema/compatibility.js'
+import type { Node } from '../schema/node.js'
+
+/**
+ * - `BACKWARD`: the new schema reads what the latest wrote, so consumers are deployed first. The default
+ * - `FORWARD`: the latest reads what the new one writes, so producers are deployed first
+ * - `FULL`: both
+ * - `..._TRANSITIVE`: with every version, not the latest alone
+ * - `NONE`: anything
+ */
+export type Compatibility = (typeof compatibilities)[number]
+
+export const compatibilities = [
+  'BACKWARD',
+  'BACKWARD_TRANSITIVE',
+  'FORWARD',
+  'FORWARD_TRANSITIVE',
+  'FULL',
+  'FULL_TRANSITIVE',
+  'NONE',
+] as const
+
+/** How many of the versions it is about, from the newest on. */
+export const versionsChecked = (mode: Compatibility): number =>
+  mode === 'NONE' ? 0 : mode.endsWith('_TRANSITIVE') ? Number.POSITIVE_INFINITY : 1
+
+/** What is wrong with `next` after `version`, if anything. */
+export function incompatibility(mode: Compatibility, next: Node, before: Node, version: number): string | undefined {
+  const isBackward = mode.startsWith('BACKWARD') || mode.startsWith('FULL')
+  const isForward = mode.startsWith('FORWARD') || mode.startsWith('FULL')
+  const reasons: string[] = []
+  const told = (found: readonly Conflict[], what: string): void => {
+    if (found.length > 0) reasons.push(`${what}: ${describeConflicts(found)}`)
+  }
+  if (isBackward) told(conflicts(next, before), `it cannot read what version ${version} wrote`)
+  if (isForward) told(conflicts(before, next), `version ${version} cannot read what it writes`)
+  return reasons.length === 0 ? undefined : reasons.join('; ')
+}

@@ -1,0 +1,102 @@
+/** The schemas of a namespace, in Redis: versions by topic, and every schema by its fingerprint. */
+import { BuswayError } from '@busway/bus'
+import type { Codec } from '../codec/codec.js'
+import { parseSchema } from '../schema/parse.js'
+import { type Compatibility, incompatibility, versionsChecked } from './compatibility-mode.js'
+import { PAGE, REGISTRY_TOPIC, type Registered, type RegistryScripts } from './scripts.js'
+
+/** One version of a topic's schema. */
+export interface SchemaVersion {
+  /** From 1, without gaps. */
+  readonly version: number
+  /** CRC-64-AVRO, little-endian as in a message, as hexadecimal digits. */
+  readonly fingerprint: string
+  /** As JSON. */
+  readonly schema: string
+}
+
+/** Each failed attempt means that somebody else registered a version meanwhile. */
+const ATTEMPTS = 1_000
+
+export class Registry {
+  readonly #scripts: RegistryScripts
+
+  constructor(scripts: RegistryScripts) {
+    this.#scripts = scripts
+  }
+
+  /**
+   * Resolves with its version, which is an earlier one if it was registered before. What it is compared with is read first, and it is registered only if
+   * that still is the latest. Rejects with CONFIG_INVALID, saying what is wrong where.
+   */
+  async register(topic: string, codec: Codec, mode: Compatibility): Promise<number> {
+    let checked = ''
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const [outcome, detail] = await this.#register(topic, codec, checked)
+      if (outcome === 'known' || outcome === 'registered') return Number(detail)
+      if (outcome === 'collision') throw collision(topic, codec, detail)
+      checked = detail
+      await this.#check(topic, codec, mode, Number(detail))
+    }
+    throw new BuswayError('CONFIG_INVALID', `Schemas of ${topic} are registered without end; this one got no turn.`)
+  }
+
+  /** The newest first, up to `count`, from `from` on. */
+  async versions(topic: string, from?: number, count = Number.POSITIVE_INFINITY): Promise<SchemaVersion[]> {
+    const found: SchemaVersion[] = []
+    for (let next = from; found.length < count && next !== 0; ) {
+      const page = Math.min(PAGE, count - found.length)
+      const reply = (
+        await this.#scripts.versions(REGISTRY_TOPIC, topic, next === undefined ? '' : `${next}`, page)
+      ).map(String)
+      if (reply.length === 0) break
+      for (let i = 0; i < reply.length; i += 2) found.push(versionOf(Number(reply[i]), reply[i + 1] as string))
+      next = (found.at(-1) as SchemaVersion).version - 1
+    }
+    return found
+  }
+
+  /** The full text of the schema with this fingerprint; `undefined` if there is none. */
+  async schema(fingerprint: string): Promise<string | undefined> {
+    const stored = await this.#scripts.schema(REGISTRY_TOPIC, fingerprint)
+    return stored === null || stored === undefined ? undefined : textOf(String(stored))
+  }
+
+  async #register(topic: string, codec: Codec, checked: string): Promise<Registered> {
+    const { canonical, text } = codec
+    const fingerprint = codec.fingerprint.toString('hex')
+    const reply = await this.#scripts.register(REGISTRY_TOPIC, topic, fingerprint, canonical, text, checked)
+    return reply.map(String) as unknown as Registered
+  }
+
+  async #check(topic: string, codec: Codec, mode: Compatibility, latest: number): Promise<void> {
+    const problems: string[] = []
+    for (const { version, schema } of await this.versions(topic, latest, Math.min(latest, versionsChecked(mode)))) {
+      const problem = incompatibility(mode, codec.node, parseSchema(JSON.parse(schema)), version)
+      if (problem !== undefined) problems.push(problem)
+    }
+    if (problems.length > 0) throw incompatible(topic, mode, problems)
+  }
+}
+
+/** Also what the command says of a folder. */
+export const incompatible = (topic: string, mode: Compatibility, problems: readonly string[]): BuswayError =>
+  new BuswayError(
+    'CONFIG_INVALID',
+    `The schema of ${topic} is not ${mode} compatible: ${problems.join('; ')}. Give new fields defaults, or use a new topic; nothing was registered.`,
+    { details: { topic, compatibility: mode, problems } },
+  )
+
+const collision = (topic: string, codec: Codec, stored: string): BuswayError =>
+  new BuswayError(
+    'CONFIG_INVALID',
+    `The schema of ${topic} has the fingerprint ${codec.fingerprint.toString('hex')}, as another has: ${stored.slice(0, 200)}. Rename one of its types; nothing was registered.`,
+    { details: { topic } },
+  )
+
+const textOf = (stored: string): string => stored.slice(stored.indexOf('\n') + 1)
+
+function versionOf(version: number, entry: string): SchemaVersion {
+  const space = entry.indexOf(' ')
+  return { version, fingerprint: entry.slice(0, space), schema: entry.slice(space + 1) }
+}
