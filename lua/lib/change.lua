@@ -44,7 +44,7 @@ function lib.changeWaiting(group, message, place, change)
     leavePlace(group, message, place.range, change, function(name, traits)
       local _, crashes = lib.failureOf(group, name)
       if crashes > 0 then return lib.makeSuspect(group, { lib.loneRange(name, traits) }) end
-      lib.makeReady(group, { lib.loneRange(name, traits) }, 1)
+      lib.give(group, { lib.loneRange(name, traits) }, 1)
     end)
   else
     stayInPlace(group, message, place.range)
@@ -86,7 +86,8 @@ function lib.changeUnclaimed(message, range, change)
   local nobody = lib.nobody()
   if change.delay and change.delay > 0 then
     leavePlace(nobody, message, range, change, function(name, traits)
-      call('HSET', P .. 'pending', name, lib.pendingValue(1, 0)) -- no group was given it
+      lib.withdrawFromLog(message.name) -- due, it is logged again
+      call('HSET', P .. 'pending', name, lib.pendingValue((lib.pairsOf(call('HGET', P .. 'pending', name))), 0)) -- no group was given it
       call('HDEL', nobody.G .. 'failures', name)
       schedule(name, message, now + change.delay, '', traits)
     end)

@@ -14,6 +14,15 @@ function lib.detachUnclaimed(outcome)
   lib.beginRemoval(group, group.ref, outcome)
 end
 
+-- What the topic retains, and what was noted of it.
+function lib.detachLog()
+  if call('EXISTS', P .. 'log') == 0 then return end
+  local group = lib.groupOf('@0' .. string.format('%.0f', lib.nextSequence(1)))
+  call('RENAME', P .. 'log', group.G .. 'log')
+  call('UNLINK', P .. 'log:gone')
+  lib.beginRemoval(group, group.ref)
+end
+
 -- A number of its own, behind a 0 as no generation has, and the generation of the heir stays.
 function lib.detachScheduled(outcome)
   local group = lib.groupOf('@0' .. string.format('%.0f', lib.nextSequence(1)))

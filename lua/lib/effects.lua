@@ -7,10 +7,26 @@
 --@include lib/outbox
 --@include lib/report-body
 
-function lib.endedEverywhere(batch, left)
-  local dead = 0
+-- Whether a group has a batch only because it replays: then what follows it is none of its business.
+function lib.replays(group, generation)
+  return lib.noted('logs') > 0 and group and lib.groupName(group) and lib.generationOf(group) > generation or false
+end
+
+-- Pairs that are nobody's who has it since it was published: the log's, and those of groups that replay it.
+local function retained(batch)
+  local n = tonumber(call('HGET', P .. 'log:followed', batch) or 0)
+  local _, generation = lib.pairsOf(call('HGET', P .. 'pending', batch))
   for _, group in ipairs(lib.allGroups()) do
-    if call('ZSCORE', group.G .. 'dead', batch) then dead = dead + 1 end
+    if lib.replays(group, generation) and call('HGET', group.G .. 'done', batch) == '0' then n = n + 1 end
+  end
+  return n, generation
+end
+
+function lib.endedEverywhere(batch, left)
+  local dead, generation = 0, math.huge
+  if lib.noted('logs') > 0 then dead, generation = retained(batch) end
+  for _, group in ipairs(lib.allGroups()) do
+    if not lib.replays(group, generation) and call('ZSCORE', group.G .. 'dead', batch) then dead = dead + 1 end
   end
   return left <= dead
 end

@@ -2,7 +2,7 @@
 -- A batch is { value, total, id = batch id, own = own id or nil, due = moment or nil, front }.
 -- Needs: call, time, counts, range, groups, wake.
 
---@include lib/ready
+--@include lib/give
 --@include lib/envelope
 --@include lib/pending
 
@@ -109,13 +109,19 @@ function lib.schedule(plan, groups)
 end
 
 function lib.keepUnclaimed(plan)
+  lib.count(P .. 'meta', 'unclaimed', plan.backCount + plan.frontCount)
+  if #plan.back > 0 and (lib.settings().retain or lib.noted('later') > 0) then
+    --@include lib/later
+    if lib.noted('later') == 0 then call('HSET', P .. 'groups', '::later', 1) end
+    lib.putLater({ G = P .. 'unclaimed:', state = P .. 'meta', laterField = 'unclaimedLater' }, plan.back, plan.backCount)
+    plan.back = {}
+  end
   if lib.anyTraits(plan.back) or lib.anyTraits(plan.front) then
     --@include lib/unclaimed-traits
     lib.keepByTraits(plan)
   end
   lib.callWith('RPUSH', P .. 'unclaimed', plan.back)
   lib.callWith('LPUSH', P .. 'unclaimed', lib.reversed(plan.front))
-  lib.count(P .. 'meta', 'unclaimed', plan.backCount + plan.frontCount)
 end
 
 function lib.enqueue(plan)
@@ -125,7 +131,9 @@ function lib.enqueue(plan)
   lib.callAll('MSET', plan.values)
   lib.callWith('HSET', P .. 'batches', plan.lone)
   -- 2. Who still has to finish them.
-  local fan, pending = math.max(1, #groups), {}
+  local retains = lib.settings().retain
+  -- What is retained the log has to finish as well.
+  local fan, pending = math.max(1, #groups) + (retains and 1 or 0), {}
   -- What no group has yet will be its heir's.
   local generation = lib.noted('generation') + (#groups == 0 and 1 or 0)
   for _, batch in ipairs(plan.batches) do
@@ -145,9 +153,13 @@ function lib.enqueue(plan)
   lib.callWith('HSET', P .. 'follows', plan.follows)
   -- 3. Where they wait.
   if #plan.due > 0 then lib.schedule(plan, groups) end
+  if retains then
+    --@include lib/log
+    lib.appendToLog({ plan.back, plan.front }, plan.backCount + plan.frontCount)
+  end
   if #groups == 0 then return lib.keepUnclaimed(plan) end
   for _, group in ipairs(groups) do
-    lib.makeReady(group, plan.back, plan.backCount)
-    lib.makeReady(group, plan.front, plan.frontCount, true)
+    lib.give(group, plan.back, plan.backCount)
+    lib.give(group, plan.front, plan.frontCount, true)
   end
 end

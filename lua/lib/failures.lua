@@ -35,6 +35,8 @@ function lib.bury(group, id, problem, range, outcome)
   local props = call('HGET', P .. 'follows', id)
   if props then
     --@include lib/effects
-    lib.honour(id, props, (lib.pairsOf(call('HGET', P .. 'pending', id))), group, outcome or 'dead', { error = problem })
+    local left, generation = lib.pairsOf(call('HGET', P .. 'pending', id))
+    if not lib.replays(group, generation) then outcome = outcome or 'dead' else outcome = nil end
+    lib.honour(id, props, left, group, outcome, { error = problem })
   end
 end

@@ -72,10 +72,10 @@ function lib.marksOf(entry)
   return entry.whole and string.rep('1', entry.total) or entry.marks
 end
 
--- Whether some group may hold marks of a batch that goes: not if the topic has but this group, and it finished the batch in one piece.
+-- Whether some group may hold marks of a batch that goes: not if the topic has but this group, it finished the batch in one piece, and none replayed it.
 function lib.forgetMarks(gone)
   local groups = lib.allGroups()
-  local alone = #groups == 1 and groups[1] == endingGroup
+  local alone = #groups == 1 and groups[1] == endingGroup and lib.noted('logs') == 0
   local marked = {}
   for _, entry in ipairs(gone) do
     if not alone or entry.marks then marked[#marked + 1] = entry.batch end
@@ -95,6 +95,7 @@ function lib.honourFollowers(lone)
     if follows[i] then
       --@include lib/effects
       if entry.left <= 0 then over[#over + 1] = entry.batch end
+      entry.outcome = not lib.replays(endingGroup, entry.generation) and entry.outcome or nil
       lib.honour(entry.batch, follows[i], entry.left, endingGroup, entry.outcome, entry.detail)
     end
   end
@@ -112,7 +113,7 @@ function lib.writeFinished()
   for i, batch in ipairs(endingOrder) do
     local entry = ending[batch]
     local left, generation = lib.pairsOf(pending[i])
-    entry.left = left - entry.n
+    entry.left, entry.generation = left - entry.n, generation
     if entry.left > 0 then
       alive[#alive + 1], alive[#alive + 2] = batch, lib.pendingValue(entry.left, generation)
       marks[#marks + 1], marks[#marks + 2] = batch, lib.marksOf(entry)

@@ -26,7 +26,7 @@ local everyGroup, topicSettings, topicNotes
 
 local function readGroups()
   everyGroup, topicSettings, topicNotes = {}, {}, {}
-  local pairs_ = call('HGETALL', P .. 'groups')
+  local pairs_, areBehind = call('HGETALL', P .. 'groups'), false
   for i = 1, #pairs_, 2 do
     local name, value = pairs_[i], pairs_[i + 1]
     if string.byte(name) ~= 58 then
@@ -35,7 +35,11 @@ local function readGroups()
       topicSettings[string.sub(name, 2)] = value
     else
       topicNotes[string.sub(name, 3)] = tonumber(value)
+      areBehind = areBehind or string.byte(name, 3) == 98 -- `::behind@<generation>`
     end
+  end
+  if areBehind then
+    for _, group in ipairs(everyGroup) do group.isBehind = topicNotes['behind@' .. lib.generationOf(group)] ~= nil end
   end
 end
 
@@ -50,7 +54,8 @@ function lib.settings()
   return topicSettings
 end
 
--- The scripts' own numbers. `generation`: of the last group made. `marks`: in all groups. `deleted`: when the topic was, and nobody has begun it anew.
+-- The scripts' own numbers. `generation`: of the last group made. `marks`: in all groups. `deleted`: when the topic was, and nobody has begun it anew. `logs`: it has
+-- retained messages. `later`: what no group has yet is in `unclaimed:later`. `behind@<generation>`: that group replays (lib/catch-up).
 function lib.noted(name)
   if not topicNotes then readGroups() end
   return topicNotes[name] or 0

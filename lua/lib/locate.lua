@@ -58,16 +58,17 @@ function lib.placeIn(group, message)
     if had and not done or done and string.byte(done, several.index + 1) == 48 then
       return { at = 'held', range = { from = several.index, count = 1, total = several.total, batch = several.batch } }
     end
+    had = had or done and call('HEXISTS', group.state, 'cursorEnd') == 1 -- what it replayed
   end
   local range = lone and { from = 0, count = 1, total = 1, batch = lone }
   had = had or lone and lib.generationOf(group) <= message.generation
   if not lone then return { at = had and 'done' or 'never' } end
   if lib.isRehomed(lone) then
     if call('HEXISTS', group.G .. 'failures', lone) == 0 then return { at = had and 'done' or 'never' } end
-  elseif not had then
-    return { at = 'never' }
-  elseif call('HGET', group.G .. 'done', lone) then
-    return { at = 'done' }
+  else
+    local done = call('HGET', group.G .. 'done', lone)
+    if done == '1' then return { at = 'done' } end
+    if not had and not done then return { at = 'never' } end -- `0`: it replays it
   end
   local diedAt = call('ZSCORE', group.G .. 'dead', lone)
   if diedAt then return { at = 'dead', range = range, diedAt = diedAt } end
@@ -96,5 +97,6 @@ function lib.isUnclaimed(message)
     local done = call('HGET', P .. 'unclaimed:done', several.batch)
     if not done or string.byte(done, several.index + 1) == 48 then return several.generation > lib.noted('generation') end
   end
-  return message.lone ~= nil and message.generation > lib.noted('generation')
+  if not message.lone or message.generation <= lib.noted('generation') then return false end
+  return not call('HGET', P .. 'unclaimed:done', message.lone) -- what has ended may be retained
 end

@@ -17,7 +17,7 @@ end
 
 -- What no group has yet, as a store; it may end messages as a group does.
 function lib.nobody()
-  return { ref = '@', G = P .. 'unclaimed:', state = P .. 'meta', marksField = 'unclaimedMarks', staleField = 'unclaimedStale' }
+  return { ref = '@', G = P .. 'unclaimed:', state = P .. 'meta', marksField = 'unclaimedMarks', staleField = 'unclaimedStale', laterField = 'unclaimedLater' }
 end
 
 function lib.countMarks(store, n)

@@ -1,7 +1,7 @@
 -- What was put off and is due becomes ready. Thousands that are due at one moment are promoted in steps.
 -- Needs: call, time, counts, range, groups.
 
---@include lib/ready
+--@include lib/give
 --@include lib/pending
 
 local MOST_PROMOTED = 100
@@ -35,13 +35,14 @@ function lib.promoteRetries(group)
   end
   lib.count(group.state, 'retrying', -#members)
   lib.makeReady(group, plain, #plain, true, 'out')
-  lib.makeReady(group, back, #back)
+  lib.give(group, back, #back)
   lib.makeSuspect(group, suspects)
 end
 
 -- Counts what is due for every group that exists now. At once: what this very script finishes of it must see that the other groups have it too.
 function lib.giveToGroups(ranges, groups)
   local batches, value, of = {}, {}, {}
+  local fan = #groups + (lib.settings().retain and 1 or 0) -- what is retained the log has to finish as well
   for _, range in ipairs(ranges) do
     if not of[range.batch] then
       of[range.batch] = range
@@ -58,7 +59,7 @@ function lib.giveToGroups(ranges, groups)
   local written = {}
   for _, range in ipairs(ranges) do
     local known = value[range.batch]
-    known[1] = known[1] + (#groups - 1) * range.count
+    known[1] = known[1] + (fan - 1) * range.count
     if range.total > 1 then
       --@include lib/give-part
       lib.givePart(range, groups)
@@ -90,9 +91,13 @@ function lib.promoteScheduled()
   lib.giveToGroups(ranges, groups)
   lib.callWith('HDEL', P .. 'deferred', names)
   lib.count(P .. 'meta', 'scheduled', -#members)
+  if lib.settings().retain then
+    --@include lib/log
+    lib.appendToLog({ back, front }, #members)
+  end
   for _, group in ipairs(groups) do
-    lib.makeReady(group, back, #members - ahead)
-    lib.makeReady(group, front, ahead, true)
+    lib.give(group, back, #members - ahead)
+    lib.give(group, front, ahead, true)
   end
 end
 

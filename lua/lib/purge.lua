@@ -46,6 +46,13 @@ function lib.purgeList(group, list, limit, outcome, untilMs)
   return messages, lib.finishAll(group, ranges, outcome)
 end
 
+-- What waits behind what the group replays.
+function lib.purgeLater(group, limit, outcome, untilMs)
+  local messages, ended = lib.purgeList(group, group.G .. 'later', limit, outcome, untilMs)
+  lib.count(group.state, 'later', -messages)
+  return messages, ended
+end
+
 function lib.purgePrioritized(group, limit, outcome, untilMs)
   local members, ranges, messages = {}, {}, 0
   for _, text in ipairs(call('ZRANGE', group.G .. 'priority', 0, math.min(limit, MOST_READ) - 1)) do

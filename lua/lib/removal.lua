@@ -9,6 +9,7 @@ function lib.beginRemoval(group, field, outcome)
   call('HSET', P .. 'removing', field, group.ref .. (outcome and ' ' .. outcome or ''))
   lib.callWith('RPUSH', group.G .. 'expired', call('ZRANGE', group.G .. 'sessions', 0, -1))
   call('DEL', group.G .. 'sessions', group.G .. 'waiting')
+  if group.isBehind then call('HDEL', P .. 'groups', '::behind@' .. lib.generationOf(group)) end
 end
 
 -- The group and the outcome of a removal under way.
@@ -39,6 +40,17 @@ function lib.endLeases(group, room, outcome)
   return messages, ended, true
 end
 
+-- Of a log that was taken from sight with its topic. Nothing of it ends for anybody.
+function lib.endLog(group, room)
+  local key = group.G .. 'log'
+  local flat = call('ZRANGE', key, 0, math.min(room, MOST_READ) - 1, 'WITHSCORES')
+  if #flat > 0 then
+    --@include lib/log-trim
+    lib.leaveLog(key, lib.entriesOf(flat))
+  end
+  return #flat / 2, 0
+end
+
 local STEPS = {
   function(group, room, outcome) return lib.endLeases(group, room, outcome) end,
   function(group, room, outcome) return lib.purgeLines(group, room, outcome) end,
@@ -47,7 +59,9 @@ local STEPS = {
   function(group, room, outcome) return lib.purgeList(group, group.G .. 'suspects', room, outcome) end,
   function(group, room, outcome) return lib.purgeRetries(group, room, outcome) end,
   function(group, room, outcome) return lib.purgeScheduled(group, room, outcome) end,
+  function(group, room, outcome) return lib.purgeLater(group, room, outcome) end,
   function(group, room) return lib.purgeDead(group, room) end,
+  function(group, room) return lib.endLog(group, room) end,
 }
 
 -- Ends up to `limit` messages of the removal `text` in that field. Answers how many it ended, and whether something is left; if not, the group's keys and the
@@ -72,7 +86,7 @@ function lib.goOnRemoving(field, text, limit)
   lib.writeCounts()
   if left then return ended, true end
   local G = group.G
-  call('DEL', G .. 'ready', G .. 'priority', G .. 'keys', G .. 'lines', G .. 'dead:traits', G .. 'suspects', G .. 'retry', G .. 'retrying', G .. 'dead', G .. 'failures', G .. 'done', G .. 'expired', G .. 'scheduled', G .. 'marks', G .. 'watched', group.state)
+  call('DEL', G .. 'ready', G .. 'priority', G .. 'keys', G .. 'lines', G .. 'dead:traits', G .. 'suspects', G .. 'retry', G .. 'retrying', G .. 'dead', G .. 'failures', G .. 'done', G .. 'expired', G .. 'scheduled', G .. 'marks', G .. 'watched', G .. 'later', group.state)
   call('HDEL', P .. 'removing', field)
   return ended, false
 end

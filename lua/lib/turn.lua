@@ -17,7 +17,7 @@ end
 
 function lib.stateOf(group)
   return lib.readFields(group.state, 'ready', 'retrying', 'paused', 'timer', 'timerAt', 'heard', 'graceUntil', 'drainer', 'deadMax', 'deadKeepMs', 'prioritized',
-    'limit', 'inFlight', 'marks', 'watching')
+    'limit', 'inFlight', 'marks', 'watching', 'behind', 'later')
 end
 
 -- Whether what is taken must be looked up in marks and watches (lib/heed).

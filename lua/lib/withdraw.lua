@@ -44,6 +44,12 @@ function lib.withdrawUnclaimed(message)
   return { from = several.index, count = 1, total = several.total, batch = several.batch }
 end
 
+-- What was logged under this name before is not to be replayed.
+function lib.withdrawFromLog(name)
+  if not lib.settings().retain or call('EXISTS', P .. 'log') == 0 then return end
+  call('ZADD', P .. 'log:gone', call('HGET', P .. 'meta', 'logEnd'), name)
+end
+
 -- `group`: nil if none was given it.
 function lib.endOne(group, range, outcome)
   lib.writeFinished() -- what another finished
@@ -52,6 +58,7 @@ function lib.endOne(group, range, outcome)
   lib.learn({ range })
   local ended = lib.finish(range, range.from, 1, outcome)
   lib.writeFinished()
+  if group then lib.withdrawFromLog(lib.nameOf(range.batch, range.total, range.from)) end
   endingGroup = before
   return ended
 end

@@ -16,7 +16,8 @@
 -- Died or reply lost right after: all of it happened. The client syncs, learns the last request applied, and what it was given.
 -- Cost  for 128 acked and 128 fetched as one batch each, with one group: 22 commands (6 to know the session and group, 8 to settle, 4 to fetch, 4 to
 --       wake and conclude); each further whole batch of an ack or fetch: none.
---       With ordering keys 3 more to settle and 1 to fetch, and 4 per key whose line is taken from, or whose next becomes ready.
+--       With ordering keys 3 more to settle and 1 to fetch, and 4 per key whose line is taken from, or whose next becomes ready. A group that is behind
+--       11 more to catch up; renewing, a topic that retains 3, or about 8 to trim.
 
 --@include lib/call
 --@include lib/time
@@ -48,7 +49,7 @@ if #ARGV > 10 then
   if not rare then return redis.error_reply(problem) end
 end
 local state = lib.stateOf(group)
-local meta = lib.readFields(P .. 'meta', 'scheduled', 'outbox', 'watched', 'blocked')
+local meta = lib.readFields(P .. 'meta', 'scheduled', 'outbox', 'watched', 'blocked', 'logEnd')
 lib.watched = tonumber(meta.watched or 0) > now
 --@include lib/watching
 local held = lib.loadLeases(session, lib.leaseNumbers(acks, releases, rare and rare.settles))
@@ -86,6 +87,10 @@ elseif lib.counting(group.state, 'dead') > 0 then
   lib.trimDead(group, state.deadMax, state.deadKeepMs)
 end
 lib.writeFinished()
+if renews and meta.logEnd then
+  --@include lib/log-trim
+  lib.trimLog()
+end
 
 -- 5. Promote what is due.
 local function retrying() return tonumber(state.retrying or 0) + lib.counting(group.state, 'retrying') end
@@ -114,7 +119,11 @@ if clamped then
 end
 local limitedMs
 if rare and turn.want > 0 then turn.want, limitedMs = rare.allowed(group, turn.want) end
-local taken, messages = {}, 0
+local taken, messages, isBehind = {}, 0, state.behind
+if isBehind and turn.want > 0 and not turn.solo then
+  --@include lib/catch-up
+  isBehind = lib.catchUp(group, turn.want)
+end
 if turn.want > 0 then lib.lookForMarks(group, state) end
 if turn.want > 0 and turn.solo then
   --@include lib/take-suspect
@@ -149,6 +158,8 @@ if turn.solo and #taken > 0 then session.solo = session.lease end
 
 -- 7. Wait, or leave work to others: whoever leaves takable work wakes one more.
 local left = tonumber(state.ready or 0) + lib.counting(group.state, 'ready')
+-- Of what it does not see yet the group has at least the next piece.
+if isBehind then left = left - tonumber(state.later or 0) - lib.counting(group.state, 'later') + 1 end
 local suspects = left > 0 and call('LLEN', group.G .. 'suspects') or 0
 local idle = turn.waits and not full
 local timerMoved = state.timer == session.id or group.retryDue or #recovered > 0

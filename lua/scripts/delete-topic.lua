@@ -48,9 +48,10 @@ if how ~= '' and isThere then
   for _, group in ipairs(lib.allGroups()) do lib.beginRemoval(group, group.ref) end
   if unclaimed > 0 then lib.detachUnclaimed() end
   if scheduled > 0 then lib.detachScheduled() end
-  local generation, marks = call('HGET', P .. 'meta', 'generation') or 0, lib.noted('marks')
+  lib.detachLog()
+  local generation, marks, logs = call('HGET', P .. 'meta', 'generation') or 0, lib.noted('marks'), lib.noted('logs')
   call('DEL', P .. 'groups')
-  call('HSET', P .. 'groups', '::deleted', now, '::generation', generation, '::marks', marks)
+  call('HSET', P .. 'groups', '::deleted', now, '::generation', generation, '::marks', marks, '::logs', logs)
   call('EXPIRE', P .. 'groups', NOTED_S)
   everyGroup, topicNotes, isThere = nil, nil, false
 end
@@ -67,6 +68,6 @@ if lib.watchers then lib.watchers.tell() end
 outbox = tonumber(call('HGET', P .. 'meta', 'outbox') or 0)
 if not more and outbox == 0 and not isThere then
   call('DEL', P .. 'meta', P .. 'blocked', P .. 'blocked:need')
-  call('HDEL', P .. 'groups', '::generation', '::marks')
+  call('HDEL', P .. 'groups', '::generation', '::marks', '::logs')
 end
 return { 0, ended, more and 1 or 0, outbox, isThere and 1 or 0 }

@@ -3,8 +3,8 @@
 --
 -- KEYS  meta, never
 -- ARGV  1 group  2 session  3 lease in ms  4 concurrency  5 maxCrashes  6 info  7 deadMax  8 deadKeepMs
---       9 limit or ''  10 whether its client has had a session before (0 or 1)
--- Returns { now, group@generation ('' if the topic was deleted and not declared since), outbox has entries (0 or 1), recovered ({ ranges, crashed, dead, more } or {}), limited (0 or 1) }
+--       9 limit or ''  10 whether its client has had a session before (0 or 1)  11 whether a new group begins with what the topic retains (0 or 1)
+-- Returns { now, group@generation ('' if the topic was deleted and not declared since, '-' if it retains nothing to begin with: nothing was done), outbox has entries (0 or 1), recovered ({ ranges, crashed, dead, more } or {}), limited (0 or 1) }
 -- Keeps  a session that is known keeps its numbers: opening it again renews it. A limit that was set live stays until somebody comes with another
 --       option than the last that came.
 -- Died or reply lost right after: the client opens again, or the session ends with its lease, holding nothing.
@@ -23,7 +23,8 @@
 --@include lib/recover
 
 local leaseMs = tonumber(ARGV[3])
-local group = lib.makeGroup(ARGV[1])
+if ARGV[11] == '1' and not lib.findGroup(ARGV[1]) and lib.noted('deleted') == 0 and not lib.retains() then return { now, '-', 0, {}, 0 } end
+local group = lib.makeGroup(ARGV[1], ARGV[11] == '1')
 if not group then return { now, '', 0, {}, 0 } end
 local session = lib.sessionOf(group, ARGV[2])
 

@@ -24,12 +24,12 @@
 --@include lib/page-leases
 
 local ORDER = {
-  ready = { 'suspects', 'above', 'list', 'below' },
+  ready = { 'suspects', 'above', 'list', 'below', 'later' },
   held = { 'lines' },
   inFlight = { 'leases' },
   retrying = { 'retry' },
   scheduled = { 'scheduled' },
-  unclaimed = { 'above', 'list', 'below', 'lines' },
+  unclaimed = { 'above', 'list', 'below', 'lines', 'later' },
 }
 
 local group = ARGV[1] ~= '' and lib.findGroup(ARGV[1]) or nil
@@ -45,7 +45,7 @@ end
 endingGroup = store -- whose `done` says what is finished
 local marks = lib.readFields(group and group.state or P .. 'meta', group and 'marks' or 'unclaimedMarks')
 store.marks = tonumber(marks.marks or marks.unclaimedMarks or 0)
-local IN_LISTS = { suspects = true, above = true, list = true, below = true, lines = true }
+local IN_LISTS = { suspects = true, above = true, list = true, below = true, lines = true, later = true }
 local function urgent() return call('ZCOUNT', store.G .. 'priority', '-inf', '(0') end
 
 local KINDS = {
@@ -54,6 +54,7 @@ local KINDS = {
   list = function(place) return lib.pageList(page, list, place) end,
   below = function(place) return lib.pageSet(page, store.G .. 'priority', place, urgent(), math.huge) end,
   lines = function(place) return lib.pageLines(page, store, place) end,
+  later = function(place) return lib.pageList(page, store.G .. 'later', place) end,
   leases = function(place) return lib.pageLeases(page, group, place) end,
   retry = function(place) return lib.pageSet(page, group.G .. 'retry', place, 0, math.huge) end,
   scheduled = function(place) return lib.pageSet(page, P .. 'scheduled', place, 0, math.huge) end,

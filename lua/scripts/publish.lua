@@ -11,7 +11,8 @@
 --       in `pending` and waits in every group, or nothing of it is there.
 -- Died or reply lost right after: the client sends the same number again and gets the same outcomes.
 -- Cost  128 messages in one batch, one group: 9 commands (clock, producer, groups, value, pending, range, count, waiting, number). Each further
---       batch: none. Each further group: 3. With ordering keys 2 more a group, and 2 per key that has messages already; with a priority 2 a group.
+--       batch: none. Each further group: 3. With ordering keys 2 more a group, and 2 per key that has messages already; with a priority 2 a group. In a topic that retains 3 more,
+--       and 5 to trim.
 
 --@include lib/call
 --@include lib/time

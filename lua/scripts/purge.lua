@@ -43,6 +43,10 @@ else
   keepOn(function(room) return lib.purgePrioritized(group, room, 'purged', untilMs) end)
   keepOn(function(room) return lib.purgeList(group, group.G .. 'suspects', room, 'purged', untilMs) end)
   keepOn(function(room) return lib.purgeRetries(group, room, 'purged', untilMs) end)
+  keepOn(function(room) return lib.purgeLater(group, room, 'purged', untilMs) end)
+  local replay = lib.readFields(group.state, 'behind', 'cursorEnd')
+  -- What it has still to replay waits as well.
+  if replay.behind and replay.cursorEnd and not untilMs then call('HSET', group.state, 'cursor', replay.cursorEnd) end
 end
 lib.writeFinished()
 lib.writeCounts()

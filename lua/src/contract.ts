@@ -142,9 +142,13 @@ export interface OpenRequest {
   limit?: number
   /** The subscription has had a session before: its limit is no news, but for a group that never heard of any. */
   reopened?: boolean
+  /** If the group is new it begins with what the topic retains. */
+  fromBeginning?: boolean
 }
 export interface OpenReply {
   nowMs: number
+  /** The group would be new, and the topic retains nothing to begin with. Nothing was done. */
+  retainsNothing: boolean
   /** The topic was deleted: `declare` begins it anew. Nothing was done. */
   deleted: boolean
   group: GroupRef
@@ -395,6 +399,8 @@ export interface StatsReply {
       oldestReadyMs: number
       /** The group's limit, if it has one. */
       groupConcurrency?: number
+      /** Retained messages that a group from the beginning has still to be given. */
+      replaying?: number
     }
   >
 }

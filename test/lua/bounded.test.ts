@@ -3,10 +3,13 @@
  * time.
  */
 import {
+  advance,
   compose,
   consumers,
   deadLetters,
+  declare,
   deleteTopic,
+  open,
   type PeekState,
   pause,
   peek,
@@ -165,6 +168,29 @@ describe('administration', function () {
       await cost(deleteTopic, { ...few, how: 'force' }) // fences off the sessions, all of them
       steps.push(await cost(deleteTopic, few))
       for (const { elements } of steps) expect(elements).to.be.at.most(800)
+    }
+    await place.redis.flushdb()
+  })
+
+  it('replays, trims and deletes what a topic retains step by step, whatever its size', async () => {
+    for (const n of [400, 2_000]) {
+      await place.redis.flushdb()
+      await driven.begin()
+      await driven.scripts.run(declare, TOPIC, { settings: { retain: 'n1000000' } })
+      await enter('busAAAAA~1')
+      await put(n)
+      const opened = { session: 'busBBBBB~1', leaseMs: 60_000, concurrency: 1, maxCrashes: 1, info: '', deadMax: 1 }
+      const begin = { ...opened, group: 'b', deadKeepMs: 1, fromBeginning: true }
+      expect((await cost(open, begin)).elements).to.be.at.most(100)
+      const nothing = { acks: [], releases: [], settles: [], wantBytes: 1e6, epoch: 0 }
+      const first = { ...nothing, group: 'b@2', session: 'busBBBBB~1', number: 1, want: 10, renew: false }
+      expect((await cost(advance, first)).elements).to.be.at.most(500)
+      await driven.scripts.run(declare, TOPIC, { settings: { retain: '' } })
+      const renewal = { ...first, number: 2, want: 0, renew: true }
+      expect((await cost(advance, renewal)).elements, 'a trim').to.be.at.most(600)
+      await driven.scripts.run(declare, TOPIC, { settings: { retain: 'n1000000' } })
+      await cost(deleteTopic, { ...few, how: 'force' })
+      for (let i = 0; i < 5; i++) expect((await cost(deleteTopic, few)).elements).to.be.at.most(800)
     }
     await place.redis.flushdb()
   })

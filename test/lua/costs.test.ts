@@ -2,7 +2,7 @@
  * How many commands the hot scripts make. Exact, since that is the promise: what a feature costs those that do not use it is nothing. A number that rises here
  * is paid by every message.
  */
-import { type AdvanceRequest, type BatchToPublish, type LeasePart, type Settle, watch } from '@busway/lua'
+import { type AdvanceRequest, type BatchToPublish, declare, type LeasePart, type Settle, watch } from '@busway/lua'
 import { expect } from 'chai'
 import { encodeBatch } from './batch.js'
 import { drivenTopic, TOPIC } from './driven-topic.js'
@@ -98,6 +98,21 @@ describe('the commands', () => {
       expect(await cost(() => go(SESSION, { want: 0, settles: [{ ...settle, lease }] }))).to.equal(commands)
     })
   }
+
+  describe('of a topic that retains', () => {
+    it('are three more to publish, and one fewer to settle what is kept', async () => {
+      await go(SESSION, { want: 0 })
+      const before = [await cost(() => put([batch(128)])), await turnover(128)]
+      await empty()
+      await driven.scripts.run(declare, TOPIC, { settings: { retain: 'n1000000' } })
+      await put([batch(1)])
+      await empty()
+      await go(SESSION, { want: 0 })
+      const after = [await cost(() => put([batch(128)])), await turnover(128)]
+      await empty()
+      expect(after.map((n, i) => n - (before[i] as number))).to.deep.equal([3, -1])
+    })
+  })
 
   describe('of a topic that is watched', () => {
     const settle = async (): Promise<number> => {

@@ -310,6 +310,48 @@ describe('an error in a script, at any call up to the first write', function () 
       return injectEverywhere(publish, { session: producer, number, lowestUnanswered: number, batches })
     })
   })
+  describe('where messages are retained', () => {
+    const from = (session: string, group: string) => ({
+      ...{ group, session, leaseMs: HOUR_MS, concurrency: 1, maxCrashes: 3, info: '{}' },
+      ...{ deadMax: 5, deadKeepMs: HOUR_MS, fromBeginning: true },
+    })
+    let replaying: GroupRef
+    beforeEach(async () => {
+      await scripts.run(declare, TOPIC, { settings: { retain: 'n6' } })
+      await publishNow([20, 21, 22], {}, { properties: [[2, 'key']] })
+      await publishNow([23], { id: 'retained' }, { properties: [[5, '{"topic":"invoices"}']] })
+      await publishNow([24])
+      replaying = (await scripts.run(open, TOPIC, from('busEEEEE~1', 'c'))).group
+      await publishNow([25])
+      await scripts.run(cancel, TOPIC, { id: 'prodAAAA-12-0.0', token: 'cancelAA', tell: false })
+    })
+
+    it('of a publish, which trims', () => {
+      const number = published + 1
+      const batches = [{ value: encodeBatch([1, 2]) }, { value: encodeBatch([3]), id: 'other' }]
+      return injectEverywhere(publish, { session: producer, number, lowestUnanswered: number, batches })
+    })
+    it('of an open from the beginning', () => injectEverywhere(open, from('busFFFFF~1', 'd')))
+    it('of an advance of a group that replays', () =>
+      injectEverywhere(advance, { ...request('busEEEEE~1', 1), group: replaying }))
+    it('of an advance of a group that has replayed', async () => {
+      await scripts.run(advance, TOPIC, { ...request('busEEEEE~1', 1, { want: 1 }), group: replaying })
+      const acks = [{ lease: 1 }]
+      await injectEverywhere(advance, { ...request('busEEEEE~1', 2, { want: 20, acks }), group: replaying })
+    })
+    it('of an advance that renews, and trims', async () => {
+      await scripts.run(declare, TOPIC, { settings: { retain: 'n100' } })
+      await w.redis.hset(scripts.key(TOPIC, 'groups'), ':retain', 'n2')
+      await injectEverywhere(advance, request('busAAAAA~1', 3, { renew: true }))
+    })
+    it('of a declaration that ends it', () => injectEverywhere(declare, { settings: { retain: '' } }))
+    it('of a purge of a group that replays', () =>
+      injectEverywhere(purge, { group: 'c', what: 'waiting', limit: 10, producer: 'purgeAAA' }))
+    it('of a removal of a group that replays', () =>
+      injectEverywhere(removeGroup, { group: 'c', limit: 10, producer: 'removeAA' }))
+    it('of the deletion of the topic', () =>
+      injectEverywhere(deleteTopic, { how: 'force', limit: 100, producer: 'deleteAA' }))
+  })
   it('of a question for a message', () => injectEverywhere(message, { id: 'prodAAAA-2-0.1' }))
   it('of the beginning of watching', () => injectEverywhere(watch, { forMs: HOUR_MS }))
   it('of a limit', () => injectEverywhere(setConcurrency, { group: 'a', limit: 1 }))

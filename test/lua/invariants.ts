@@ -14,9 +14,11 @@ export function violations(topic: TopicSnapshot): string[] {
   const owed = new Map<string, number>()
   const owe = (batch: string, count: number) => owed.set(batch, (owed.get(batch) ?? 0) + count)
 
+  checkLog(topic, owe, say)
   const nobody = { ref: 'nobody', done: topic.unclaimedDone, marks: topic.unclaimedMarks }
   const unclaimed = new Holding(topic, nobody, owe, say)
   for (const range of topic.unclaimed) unclaimed.holdListed(range, 'unclaimed')
+  for (const range of topic.unclaimedLater) unclaimed.holdListed(range, 'unclaimed:later')
   for (const { member, score } of topic.unclaimedPriority) {
     if (score !== -(member.range.priority ?? 0)) say(`${member.range.batch} of the unclaimed has the score ${score}`)
     unclaimed.holdListed(member.range, 'unclaimed:priority')
@@ -91,9 +93,16 @@ export function violations(topic: TopicSnapshot): string[] {
     'meta unclaimed',
     topic.meta.get('unclaimed'),
     sum(topic.unclaimed, ({ count }) => count) +
+      sum(topic.unclaimedLater, ({ count }) => count) +
       sum(topic.unclaimedPriority, ({ member }) => member.range.count) +
       unclaimedHeld,
   )
+  same(
+    'meta unclaimedLater',
+    topic.meta.get('unclaimedLater'),
+    sum(topic.unclaimedLater, ({ count }) => count),
+  )
+  same('note later', topic.notes.get('later'), topic.unclaimedLater.length > 0 ? 1 : 0)
   same('meta unclaimedHeld', topic.meta.get('unclaimedHeld'), unclaimedHeld)
   same(
     'meta unclaimedPrioritized',
@@ -119,6 +128,47 @@ export function violations(topic: TopicSnapshot): string[] {
   return found
 }
 
+/** The log is as a group that is to finish all that it has; it has each message once, and no more than it may. */
+function checkLog(
+  topic: TopicSnapshot,
+  owe: (batch: string, count: number) => void,
+  say: (what: string) => void,
+): void {
+  const logged = new Map<string, number>()
+  const followed = new Map<string, number>()
+  const logs = [topic.log, ...[...topic.groups.values()].map(({ log }) => log)]
+  for (const log of logs) {
+    let end = 0
+    for (const { member, score } of log) {
+      const { range } = member
+      checkRange(topic, range, 'log', say)
+      owe(range.batch, range.count)
+      if (score < end) say(`${range.batch} is logged at ${score}, but what is before it ends at ${end}`)
+      end = score + range.count
+      if (topic.follows.has(range.batch) || topic.logFollowed.has(range.batch))
+        followed.set(range.batch, (followed.get(range.batch) ?? 0) + 1)
+      for (let index = range.from; index < range.from + range.count; index++) {
+        const message = nameOf({ ...range, from: index })
+        const before = logged.get(message)
+        if (before !== undefined && !(before < (topic.logGone.get(message) ?? 0))) say(`${message} is logged twice`)
+        logged.set(message, score)
+      }
+    }
+    if (end > Number(topic.meta.get('logEnd') ?? 0))
+      say(`the log ends at ${end}, meta says ${topic.meta.get('logEnd')}`)
+  }
+  for (const batch of new Set([...followed.keys(), ...topic.logFollowed.keys()]))
+    if (followed.get(batch) !== topic.logFollowed.get(batch))
+      say(`log:followed says ${topic.logFollowed.get(batch)} of ${batch}, logged are ${followed.get(batch)}`)
+  if (topic.log.length === 0 && topic.logGone.size > 0) say('log:gone is there without a log')
+  if (topic.settings.get('retain') === 'n0' && topic.log.length === 0) say('a log that ended is still retained')
+  const [, most] = /^n(\d+)$/.exec(topic.settings.get('retain') ?? '') ?? []
+  const kept = topic.log.length > 0 ? Number(topic.meta.get('logEnd')) - (topic.log[0]?.score ?? 0) : 0
+  const first = topic.log[0]?.member.range.count ?? 0
+  if (most !== undefined && topic.log.length < 100 && kept - first >= Number(most) && kept > 0)
+    say(`${kept} messages are retained, ${most} may be`)
+}
+
 function checkGroup(
   topic: TopicSnapshot,
   group: GroupSnapshot,
@@ -128,8 +178,10 @@ function checkGroup(
   const holding = new Holding(topic, group, owe, say)
   const lined = sum([...group.line.values()].flat(), (range) => holding.holdListed(range, 'a line'))
   const prioritized = sum(group.priority, ({ member }) => holding.holdListed(member.range, 'priority'))
+  const later = sum(group.later, (range) => holding.holdListed(range, 'later'))
   const ready =
     prioritized +
+    later +
     sum(group.ready, (range) => holding.holdListed(range, 'ready')) +
     sum(group.suspects, (range) => holding.holdListed(range, 'suspects'))
   const retrying = sum(group.retry, ({ member }) => holding.hold(member.range, 'retry'))
@@ -154,6 +206,7 @@ function checkGroup(
   }
   for (const [name, count] of Object.entries({
     ready,
+    later,
     prioritized,
     held: lined,
     inFlight,
@@ -171,6 +224,11 @@ function checkGroup(
   for (const { member, score } of group.priority)
     if (!member.range.priority || score !== -member.range.priority)
       say(`${group.ref}: ${member.range.batch} has the score ${score} and the priority ${member.range.priority}`)
+  const isBehind = topic.notes.has(`behind@${group.ref.slice(group.ref.lastIndexOf('@') + 1)}`)
+  const isRemoved = [...topic.removing.values()].some((text) => text.split(' ')[0] === group.ref)
+  if (!isRemoved && group.state.has('behind') !== isBehind)
+    say(`${group.ref}: groups say whether it is behind, wrongly`)
+  if (!isRemoved && later > 0 && !isBehind) say(`${group.ref}: something waits behind what it does not replay`)
   for (const range of group.ready)
     if (range.priority) say(`${group.ref}: ${range.batch} has a priority and is in ready`)
   checkKeys(group, say)

@@ -2,14 +2,21 @@
  * Random use of the scripts against a small model. The model says what must be in Redis after every step: nothing lost, nothing ended twice in a group,
  * order kept, counts as the lists and leases hold (docs/data-model.md), and nothing left behind when idle.
  */
-import { advance, open, outboxRead, outboxTrim, pause, purge, redrive, relay } from '@busway/lua'
+import { advance, declare, open, outboxRead, outboxTrim, pause, purge, redrive, relay } from '@busway/lua'
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { namespaceIsClean, privateRedis } from '../support/private-redis.js'
 import { becameDue, limited, paused, purged, redriven, removed } from './model/commands-administration.js'
 import { cancelled, updated } from './model/commands-by-id.js'
 import { advanced, advanceOutOfTurn, closed, expired, LEASE_MS, opened, synced } from './model/commands-consuming.js'
-import { bounded, newPublish, publishOutOfTurn, relayed, repeatedPublish } from './model/commands-publishing.js'
+import {
+  bounded,
+  newPublish,
+  publishOutOfTurn,
+  relayed,
+  repeatedPublish,
+  retained,
+} from './model/commands-publishing.js'
 import { topicDeleted, topicPurged } from './model/commands-topic.js'
 import { OTHER_TOPIC, REQUESTER, Real, TOPIC } from './model/real.js'
 import { Model } from './model/state.js'
@@ -35,7 +42,17 @@ describe('the scripts, used at random', function () {
       advanced,
       opened,
     ]
-    const seldom = [repeatedPublish, publishOutOfTurn, relayed, advanceOutOfTurn, synced, expired, expired, closed]
+    const seldom = [
+      repeatedPublish,
+      publishOutOfTurn,
+      relayed,
+      advanceOutOfTurn,
+      synced,
+      expired,
+      expired,
+      closed,
+      retained,
+    ]
     const rare = [
       cancelled,
       cancelled,
@@ -50,6 +67,8 @@ describe('the scripts, used at random', function () {
       limited,
       bounded,
       bounded,
+      retained,
+      retained,
       redriven,
       purged,
       removed,
@@ -90,6 +109,7 @@ describe('the scripts, used at random', function () {
 /** Ends everything as a patient operator would: due, redriven, resumed, consumed. Each message that was given must come out, once. */
 async function drain(real: Real, model: Model): Promise<void> {
   const nothing = { acks: [], releases: [], settles: [] }
+  await real.run(declare, { settings: { retain: '' } })
   for (const topic of [TOPIC, OTHER_TOPIC]) {
     const run = <Q, A>(script: Parameters<typeof real.run<Q, A>>[0], request: Q) => real.run(script, request, topic)
     for (;;) {

@@ -58,6 +58,10 @@ export interface GroupSnapshot {
   /** Batch id -> member of `retry`. */
   readonly retrying: Map<string, string>
   readonly marks: Map<string, Mark>
+  /** What waits behind what it replays. */
+  readonly later: Range[]
+  /** Of a topic that was taken from sight. */
+  readonly log: Scored<Logged>[]
   /** Name of a message -> since when it is looked for. */
   readonly watched: Map<string, string>
   /** What no group had when it was taken from sight. */
@@ -74,6 +78,11 @@ export interface GroupSnapshot {
   readonly expired: string[]
   readonly waiting: Scored<string>[]
   readonly state: Map<string, string>
+}
+/** What is retained: by the number of messages that were logged before. */
+export interface Logged {
+  readonly range: Range
+  readonly loggedMs: number
 }
 export interface TopicSnapshot {
   readonly topic: string
@@ -93,6 +102,12 @@ export interface TopicSnapshot {
   /** Groups whose removal is under way, with their generation's name. */
   readonly removing: Map<string, string>
   readonly unclaimed: Range[]
+  readonly unclaimedLater: Range[]
+  readonly log: Scored<Logged>[]
+  /** Batch of one that somebody is to be told of -> its entries in the log. */
+  readonly logFollowed: Map<string, number>
+  /** Name of a message that was cancelled -> where the log ended then. */
+  readonly logGone: Map<string, number>
   readonly unclaimedPriority: Scored<Sequenced>[]
   readonly unclaimedKeys: Map<string, number>
   readonly unclaimedLines: Set<string>
@@ -215,6 +230,12 @@ export function parseSequenced(text: string): Sequenced {
   return { seq: text.slice(0, 14), ...(front && { front }), ...(joins && { joins }), range }
 }
 
+function parseLogged(text: string): Logged {
+  const match = /^(\d{13});(.*)$/s.exec(text)
+  if (!match) throw new Error(`not an entry of a log: ${text}`)
+  return { loggedMs: Number(match[1]), range: parseRange(match[2] as string) }
+}
+
 function parseFailure(text: string): Failure {
   const match = /^(\d+) (\d+) (\S+) (.*)$/s.exec(text) ?? /^(\d+) (\d+)()()/.exec(text)
   if (!match) throw new Error(`not a failure: ${text}`)
@@ -242,6 +263,10 @@ function interpret(topic: string, prefix: string, keys: RawKey[]): TopicSnapshot
     notes: new Map(),
     removing: new Map(),
     unclaimed: [],
+    unclaimedLater: [],
+    log: [],
+    logFollowed: new Map(),
+    logGone: new Map(),
     unclaimedPriority: [],
     unclaimedKeys: new Map(),
     unclaimedLines: new Set(),
@@ -298,6 +323,8 @@ function groupOf(snapshot: TopicSnapshot, ref: string): GroupSnapshot {
       retry: [],
       retrying: new Map(),
       marks: new Map(),
+      later: [],
+      log: [],
       watched: new Map(),
       scheduled: [],
       dead: [],
@@ -344,6 +371,11 @@ function readTopicKey(topic: TopicSnapshot, name: string, value: Buffer[]): bool
       else topic.generations.set(field.toString(), String(raw))
     }
   else if (name === 'unclaimed') topic.unclaimed.push(...value.map((raw) => parseRange(String(raw))))
+  else if (name === 'unclaimed:later') topic.unclaimedLater.push(...value.map((raw) => parseRange(String(raw))))
+  else if (name === 'log') topic.log.push(...scored(value, parseLogged))
+  else if (name === 'log:followed') into(topic.logFollowed, Number)
+  else if (name === 'log:gone')
+    for (const { member, score } of scored(value, (text) => text)) topic.logGone.set(member, score)
   else if (name === 'unclaimed:keys') into(topic.unclaimedKeys, Number)
   else if (name === 'unclaimed:done') into(topic.unclaimedDone, String)
   else if (name === 'unclaimed:failures') into(topic.unclaimedFailures, String)
@@ -380,6 +412,8 @@ function readGroupKey(group: GroupSnapshot, name: string, value: Buffer[]): bool
     return known
   }
   if (name === 'ready') group.ready.push(...ranges())
+  else if (name === 'later') group.later.push(...ranges())
+  else if (name === 'log') group.log.push(...scored(value, parseLogged))
   else if (name === 'priority') group.priority.push(...scored(value, parseSequenced))
   else if (name === 'keys') for (const [key, raw] of pairs(value)) group.keys.set(String(key), Number(raw))
   else if (name === 'lines') for (const raw of value) group.lines.add(String(raw))

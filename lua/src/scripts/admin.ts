@@ -22,7 +22,8 @@ export const stats: Script<void, StatsReply> = {
     const [nowMs, scheduled, unclaimed, outbox, ...perGroup] = list(raw)
     const groups: StatsReply['groups'] = Object.create(null)
     for (const entry of perGroup) {
-      const [name, ref, ready, inFlight, retrying, held, dead, paused, consumers, oldestReadyMs, limit] = list(entry)
+      const [name, ref, ready, inFlight, retrying, held, dead, paused, consumers, oldestReadyMs, limit, toReplay] =
+        list(entry)
       groups[text(name)] = {
         ref: text(ref) as GroupRef,
         ready: integer(ready),
@@ -34,6 +35,7 @@ export const stats: Script<void, StatsReply> = {
         consumers: integer(consumers),
         oldestReadyMs: integer(oldestReadyMs),
         ...(integer(limit) > 0 ? { groupConcurrency: integer(limit) } : {}),
+        ...(integer(toReplay) > 0 ? { replaying: integer(toReplay) } : {}),
       }
     }
     return {

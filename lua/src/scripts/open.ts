@@ -14,11 +14,13 @@ export const open: Script<OpenRequest, OpenReply> = {
     Math.ceil(r.deadKeepMs),
     r.limit ?? '',
     r.reopened ? 1 : 0,
+    r.fromBeginning ? 1 : 0,
   ],
   reply(raw) {
     const [nowMs, group, outbox, found, limited] = list(raw)
     return {
       nowMs: integer(nowMs),
+      retainsNothing: text(group) === '-',
       deleted: text(group) === '',
       group: text(group) as GroupRef,
       recovered: recovered(found),

@@ -145,6 +145,8 @@ class Purge extends OfGroup {
       group.prioritized.clear()
       group.suspects = []
       group.retry = []
+      group.later = []
+      if (group.behind) group.behind.cursor = group.behind.end
     }
   }
 }

@@ -123,7 +123,7 @@ class Update implements Command {
       } else if ('priority' in change) {
         model.nobody.withdraw(message)
         model.priorities.set(message, change.priority)
-        model.nobody.makeReady([message], false)
+        model.keep([message], false)
       }
       return [1, 0]
     }
@@ -152,7 +152,7 @@ class Update implements Command {
     } else if ('priority' in change) {
       group.withdraw(message)
       if (isSuspect) group.suspects.unshift(message)
-      else group.makeReady([message], false)
+      else group.join([message])
     }
     return true
   }

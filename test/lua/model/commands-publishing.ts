@@ -101,6 +101,15 @@ class Publish implements Command {
       if (plan.how === 'delayed') model.schedule(accepted, reply.nowMs + HOUR_MS, plan.isFront)
       else model.accept(accepted, plan.how === 'front')
     }
+    const logged = (isFront: boolean) =>
+      decision.runs.filter(({ batch }) => {
+        const { how } = this.plans[batch] as BatchPlan
+        return how !== 'delayed' && (how === 'front') === isFront
+      })
+    model.log(
+      logged(false).flatMap(({ messages }) => messages),
+      logged(true).map(({ messages }) => messages),
+    )
     if (this.keeps && decision.need !== undefined) model.need = decision.need
     await real.check(model)
   }
@@ -131,6 +140,23 @@ class SetBound implements Command {
   async run(model: Model, real: Real): Promise<void> {
     await real.run(declare, { settings: { maxWaiting: this.bound ?? '' } })
     model.bound = this.bound
+    await real.check(model)
+  }
+}
+
+/** The topic retains so many messages, or none any more. */
+class SetRetention implements Command {
+  readonly retain: number | undefined
+  constructor(retain: number | undefined) {
+    this.retain = retain
+  }
+  check = () => true
+  toString = () => `retain(${this.retain})`
+
+  async run(model: Model, real: Real): Promise<void> {
+    await real.run(declare, { settings: { retain: this.retain === undefined ? '' : `n${this.retain}` } })
+    model.retain = this.retain
+    if (this.retain === undefined) model.logged = []
     await real.check(model)
   }
 }
@@ -237,6 +263,9 @@ export const newPublish = fc
 export const bounded = fc
   .option(fc.integer({ min: 1, max: 20 }), { nil: undefined, freq: 4 })
   .map((bound): Command => new SetBound(bound))
+export const retained = fc
+  .option(fc.integer({ min: 1, max: 30 }), { nil: undefined, freq: 4 })
+  .map((retain): Command => new SetRetention(retain))
 export const repeatedPublish = producer.map((producer): Command => new RepeatPublish(producer))
 export const publishOutOfTurn = fc
   .tuple(producer, fc.integer({ min: 1, max: 3 }))

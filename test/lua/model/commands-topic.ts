@@ -66,6 +66,8 @@ class DeleteTopic implements Command {
     model.endScheduled()
     model.endUnclaimed()
     model.bound = undefined
+    model.retain = undefined
+    model.logged = []
     const left = (await real.redis.keys(real.key('*'))).map((key) => key.slice(real.key('').length))
     expect(
       left.filter((key) => !/^(p:.*|replies:.*|result:.*|groups)$/.test(key)),

@@ -18,7 +18,7 @@ import type { Redis } from 'ioredis'
 import { decodeBodies, encodeBatch } from '../batch.js'
 import { violations } from '../invariants.js'
 import { type Listening, listen } from '../listening.js'
-import { type Mark, resolve } from '../marks.js'
+import { type Mark, nameOf, resolve } from '../marks.js'
 import type { ScriptDriver } from '../script-driver.js'
 import {
   type GroupSnapshot,
@@ -173,11 +173,20 @@ export class Real {
 
   /** Everything that must hold after every step. */
   async check(model: Model): Promise<void> {
-    for (const [id, message] of model.ownIds) if (!model.exists(message)) model.ownIds.delete(id)
     const topic = await readTopic(this.redis, this.namespace, TOPIC)
+    const retained = topic.log.flatMap(({ member }) => this.messagesOf(member.range))
+    for (const [id, message] of model.ownIds)
+      if (!model.exists(message) && !retained.includes(message)) model.ownIds.delete(id)
+    if (model.retain === undefined) expect(retained, 'retained').to.deep.equal([])
+    expect(model.logged.slice(-retained.length || Number.POSITIVE_INFINITY), 'retained').to.have.members(retained)
     expect(violations(topic).join('; '), 'invariants').to.equal('')
     expect(
-      this.#inOrder(topic.unclaimedPriority, topic.unclaimed, (range) => this.#waitingIn(topic.unclaimedMarks, range)),
+      [
+        ...this.#inOrder(topic.unclaimedPriority, topic.unclaimed, (range) =>
+          this.#waitingIn(topic.unclaimedMarks, range),
+        ),
+        ...topic.unclaimedLater.flatMap((range) => this.#waitingIn(topic.unclaimedMarks, range)),
+      ],
       'unclaimed',
     ).to.deep.equal(model.nobody.waiting())
     expect(
@@ -233,7 +242,10 @@ export class Real {
       expect(reply.dueAtMs, where).to.equal(waits?.dueMs)
       expect(reply.unclaimed, where).to.equal(model.groups.size === 0 && model.nobody.waiting().includes(number))
       // Of what ended before any group had it, groups that have the rest of its batch say that it is done.
-      const places = reply.places.filter(({ state }) => state !== 'done' || !model.endedUngiven.has(number))
+      const isFromBeginning = (group: string) => model.groups.get(group)?.isFromBeginning === true
+      const places = reply.places.filter(
+        ({ state, group }) => state !== 'done' || !(model.endedUngiven.has(number) || isFromBeginning(group)),
+      )
       const found = places.map(({ group, state, session, sinceMs, dueAtMs, attempts, crashes }) => ({
         ...{ group, state, session, dueAtMs, attempts, crashes },
         sinceMs: state === 'dead' ? undefined : sinceMs,
@@ -241,9 +253,27 @@ export class Real {
       const expected = [...model.groups.values()].flatMap((group) => group.placeOf(number, waits?.dueMs) ?? [])
       // A group that came while some of a batch was put off cannot tell what it has done from what it never had.
       const isTold = ({ state, group }: { state: string; group: string }) =>
-        state !== 'done' || !model.delayed.has(number) || found.some((place) => place.group === group)
+        state !== 'done' ||
+        !(model.delayed.has(number) || isFromBeginning(group)) ||
+        found.some((place) => place.group === group)
       expect(found, where).to.have.deep.members(expected.filter(isTold))
     }
+  }
+
+  /** How far a group that is behind has come. */
+  async catchUp(group: ModelGroup): Promise<void> {
+    if (!group.behind) return
+    const topic = await readTopic(this.redis, this.namespace, TOPIC)
+    const kept = topic.groups.get(group.ref)
+    const retained = topic.log.map(({ member, score }) => {
+      // What was put off since, before any group had it, was logged again.
+      const isLoggedAgain = (index: number) =>
+        score < (topic.logGone.get(nameOf({ ...member.range, from: index })) ?? 0)
+      const messages = this.messagesOf(member.range).filter((_, i) => !isLoggedAgain(member.range.from + i))
+      return { at: score, messages }
+    })
+    const later = (kept?.later ?? []).flatMap((range) => this.#waitingIn(kept?.marks ?? new Map(), range))
+    group.catchUp(retained, Number(kept?.state.get('cursor') ?? 0), later, kept?.state.has('behind') === true)
   }
 
   /** One group is listed, or what no group has yet, page by page. */
@@ -300,7 +330,10 @@ export class Real {
     const open = (range: Range) => this.messagesOf(range).filter(isOpen(range))
     const where = (what: string) => `${what} of ${group.name}`
     const listed = (range: Range) => this.#waitingIn(kept?.marks ?? new Map(), range)
-    const waiting = this.#inOrder(kept?.priority ?? [], kept?.ready ?? [], listed)
+    const waiting = [
+      ...this.#inOrder(kept?.priority ?? [], kept?.ready ?? [], listed),
+      ...(kept?.later ?? []).flatMap(listed),
+    ]
     expect(waiting, where('waiting')).to.deep.equal(group.waiting())
     expect(kept?.suspects.flatMap(listed) ?? [], where('suspects')).to.deep.equal(group.suspects)
     this.#marked.set(group.name, (kept?.marks.size ?? 0) > 0)
@@ -341,6 +374,7 @@ export class Real {
   /** Nobody listens here, so a wake takes all that wait: where there is work that somebody could take, none waits. */
   #checkWakes(kept: GroupSnapshot | undefined, group: ModelGroup): void {
     if (group.paused || group.room === 0) return
+    if (group.behind) expect(kept?.waiting, `sessions of ${group.name} that wait while it is behind`).to.deep.equal([])
     if (group.waiting().length === 0 && (group.suspects.length === 0 || group.inFlight > 0)) return
     expect(kept?.waiting ?? [], `sessions of ${group.name} that wait while there is work`).to.deep.equal([])
   }

@@ -51,6 +51,12 @@ export interface ModelPlace extends ModelFailure {
   readonly dueAtMs: number | undefined
 }
 
+/** What was logged as one, and how many messages were logged before. */
+export interface Retained {
+  readonly at: number
+  readonly messages: readonly MessageNumber[]
+}
+
 export class ModelGroup {
   readonly name: string
   ref = ''
@@ -72,6 +78,13 @@ export class ModelGroup {
   readonly told: MessageNumber[] = []
   /** Everything that this group was ever given, and whether it has ended it. */
   readonly given = new Map<MessageNumber, boolean>()
+  /** It replays what is retained from `cursor` to `end`; until it is done what is published waits in `later`. */
+  behind: { cursor: number; readonly end: number } | undefined
+  later: MessageNumber[] = []
+  keepsLater = false
+  /** What it was given because it is retained: nobody is told how it ends there. */
+  readonly replayed = new Set<MessageNumber>()
+  isFromBeginning = false
 
   /** Of messages that were changed while they waited here. */
   readonly priorities = new Map<MessageNumber, number>()
@@ -91,6 +104,7 @@ export class ModelGroup {
       ...of((priority) => priority > 0).flatMap(([, messages]) => messages),
       ...this.ready,
       ...of((priority) => priority < 0).flatMap(([, messages]) => messages),
+      ...this.later,
     ]
   }
 
@@ -120,7 +134,32 @@ export class ModelGroup {
       if (this.given.has(message)) throw new Error(`${message} was given to ${this.name} twice`)
       this.given.set(message, false)
     }
-    this.makeReady(messages, front)
+    if (front) this.makeReady(messages, front)
+    else this.join(messages)
+  }
+
+  /** At the back of all that waits. */
+  join(messages: readonly MessageNumber[]): void {
+    if (this.behind) this.later.push(...messages)
+    else this.makeReady(messages, false)
+  }
+
+  /** Where it is by now in what it replays, and what still waits behind that. */
+  catchUp(retained: readonly Retained[], cursor: number, later: readonly MessageNumber[], isBehind: boolean): void {
+    if (!this.behind) return
+    for (const { at, messages } of retained) {
+      if (at < this.behind.cursor || at >= Math.min(cursor, this.behind.end)) continue
+      const isNew = (message: MessageNumber) => !this.given.has(message) && !this.#model.cancelled.has(message)
+      for (const message of messages.filter(isNew)) {
+        this.given.set(message, false)
+        this.replayed.add(message)
+        this.priorities.set(message, this.#model.loggedPriorities.get(message) ?? 0)
+        this.makeReady([message], false)
+      }
+    }
+    this.behind.cursor = cursor
+    this.makeReady(this.later.splice(0, this.later.length - later.length), false)
+    if (!isBehind) this.behind = undefined
   }
 
   makeReady(messages: readonly MessageNumber[], front: boolean): void {
@@ -145,6 +184,7 @@ export class ModelGroup {
     this.ready = others(this.ready)
     for (const [priority, messages] of this.prioritized) this.prioritized.set(priority, others(messages))
     this.suspects = others(this.suspects)
+    this.later = others(this.later)
     this.retry = this.retry.filter((item) => item.message !== message)
     return waits
   }
@@ -155,13 +195,17 @@ export class ModelGroup {
     this.failures.delete(message)
     // Of a dead letter it was told when it died.
     if (this.dead.has(message)) return
-    this.told.push(message)
+    this.tell(message)
     this.#model.happened('settled', message, this)
+  }
+
+  tell(message: MessageNumber): void {
+    if (!this.replayed.has(message)) this.told.push(message)
   }
 
   die(message: MessageNumber): void {
     this.dead.add(message)
-    this.told.push(message)
+    this.tell(message)
     // Its last failure is not tried again.
     this.#model.unhappened('retried', message, this)
     this.#model.happened('dead', message, this)
@@ -239,6 +283,11 @@ export class Model {
   #events: string[] = []
   /** Own ids that exist, with the message that has each. */
   readonly ownIds = new Map<string, MessageNumber>()
+  /** How many messages are retained; undefined: none. */
+  retain: number | undefined
+  /** All that was to be retained, in the order in which it became available. */
+  logged: MessageNumber[] = []
+  readonly loggedPriorities = new Map<MessageNumber, number>()
   #messages = 0
   #order = 0
 
@@ -273,7 +322,7 @@ export class Model {
   remove(group: ModelGroup): void {
     for (const message of group.held()) {
       if (group.dead.has(message)) continue
-      group.told.push(message)
+      group.tell(message)
       this.happened('settled', message, group)
     }
     this.toldByOthers.push(...this.#toldBy(group))
@@ -317,9 +366,26 @@ export class Model {
     return told.filter((message) => this.asked.has(message)).map((message) => `${message} ${name}`)
   }
 
+  /** What a script made available: what goes to the back, then, from the last to the first, what goes to the front. */
+  log(back: readonly MessageNumber[], front: readonly (readonly MessageNumber[])[] = []): void {
+    const messages = [...back, ...front.toReversed().flat()]
+    if (this.retain !== undefined) this.logged.push(...messages)
+    for (const message of messages) this.loggedPriorities.set(message, this.priorities.get(message) ?? 0)
+  }
+
+  /** What no group has yet waits. Its heir may have to replay before. */
+  keep(messages: readonly MessageNumber[], front: boolean): void {
+    if (front || (this.retain === undefined && !this.nobody.keepsLater)) {
+      this.nobody.makeReady(messages, front)
+      return
+    }
+    this.nobody.keepsLater = true
+    this.nobody.later.push(...messages)
+  }
+
   /** Accepts messages as one batch. */
   accept(messages: readonly MessageNumber[], front: boolean): void {
-    if (this.groups.size === 0) this.nobody.makeReady(messages, front)
+    if (this.groups.size === 0) this.keep(messages, front)
     for (const group of this.groups.values()) group.give(messages, front)
   }
 
@@ -341,13 +407,14 @@ export class Model {
       plain.filter(({ back }) => !back).map(({ message }) => message),
       true,
     )
-    group.makeReady(
-      plain.filter(({ back }) => back).map(({ message }) => message),
-      false,
-    )
+    group.join(plain.filter(({ back }) => back).map(({ message }) => message))
     group.suspects.unshift(...retries.filter(suspect))
     const scheduled = takeDue(this.scheduled, nowMs)
     this.scheduled = scheduled.later
+    const [ahead = [], back = []] = [true, false].map((isAhead) =>
+      scheduled.now.filter(({ front = false }) => front === isAhead).map(({ message }) => message),
+    )
+    this.log(back, [ahead.toReversed()])
     for (const each of this.groups.values()) {
       each.give(scheduled.now.filter(({ front }) => !front).map(({ message }) => message))
       for (const { message, front } of scheduled.now) if (front) each.give([message], true)
