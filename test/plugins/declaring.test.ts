@@ -17,6 +17,8 @@ const delivery = (options: Record<string, unknown> = {}): Delivery => ({
   group: 'g',
   options,
   signal: new AbortController().signal,
+  bodyBytes: 0,
+  inBatch: false,
   publish: async () => {},
   settle: new Map(),
 })

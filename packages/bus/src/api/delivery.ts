@@ -20,6 +20,10 @@ export interface Delivery {
   /** The options of the subscription, the plugins' own among them. */
   readonly options: Readonly<Record<string, unknown>>
   readonly signal: AbortSignal
+  /** The encoded body's size in bytes; 0 if it can't be read. */
+  readonly bodyBytes: number
+  /** Its subscription has a batch handler: `batch` middleware is around that, for all deliveries of the batch. */
+  readonly inBatch: boolean
   /** As `ctx.publish`: joins the settle. */
   readonly publish: (topic: string, body: unknown, options?: Record<string, unknown>) => Promise<void>
   /** Arguments for settle guards, by the guard's name, from `handle` middleware; they stand in for what the guard's `args` answers. */

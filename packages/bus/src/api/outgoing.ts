@@ -12,6 +12,8 @@ export interface Outgoing {
   readonly options: Readonly<Record<string, unknown>>
   /** Keys, named as in a guard's `keys`, that are deleted when the message ends if their value is its id; wherever and by whatever it ends. */
   owns?: string[]
+  /** The encoded body's size in bytes, set by the kernel: there when `next()` has resolved. */
+  bodyBytes?: number
   /** Who is told how the message ended, for each group: `Report`. */
   reportTo?: ReportTopic | ReportRequester
 }

@@ -53,6 +53,18 @@ export class Run extends RunScope implements Delivery {
     return this.subject.options
   }
 
+  get bodyBytes(): number {
+    try {
+      return this.range.envelope().body(this.index).byteLength
+    } catch {
+      return 0
+    }
+  }
+
+  get inBatch(): boolean {
+    return this.member !== undefined
+  }
+
   get settle(): Map<string, GuardArgs> {
     this.#settle ??= new Map()
     return this.#settle

@@ -150,7 +150,11 @@ export class BusPublisher implements Publisher {
     pipeline: Pipeline,
   ): Promise<Receipt[]> {
     const { maxPayload } = this.#settings
-    const prepared = messages.map((message) => prepare(topic, message, pipeline.guards.publish, maxPayload))
+    const prepared = messages.map((message) => {
+      const ready = prepare(topic, message, pipeline.guards.publish, maxPayload)
+      message.bodyBytes = ready.bodyBytes
+      return ready
+    })
     if (prepared.length > 1) {
       const bytes = prepared.reduce((sum, message) => sum + message.bodyBytes, 0)
       if (bytes > BATCH_TOTAL_BYTES) {
@@ -174,6 +178,7 @@ export class BusPublisher implements Publisher {
     let staged: StagedPublish | undefined
     const send = async (): Promise<Receipt[]> => {
       const prepared = prepare(topic, message, pipeline.guards.publish, this.#settings.maxPayload)
+      message.bodyBytes = prepared.bodyBytes
       const guardCalls = (prepared.guardArgs ?? []).flatMap((args, guard) =>
         args === undefined ? [] : [{ message: 0, guard, args }],
       )
