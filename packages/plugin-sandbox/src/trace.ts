@@ -12,18 +12,24 @@ interface Api {
 }
 
 const NAME = '@opentelemetry/api'
-const api: Promise<Api | undefined> = import(NAME).catch(() => undefined)
+let loading: Promise<Api | undefined> | undefined
+
+/** When first used: while an import is under way, a program that calls require() for the same module fails on Node 20. */
+function api(): Promise<Api | undefined> {
+  loading ??= import(NAME).catch(() => undefined)
+  return loading as Promise<Api | undefined>
+}
 
 /** Of the code that calls. */
 export async function carrierOf(): Promise<Record<string, string>> {
   const carrier: Record<string, string> = {}
-  const known = await api
+  const known = await api()
   known?.propagation.inject(known.context.active(), carrier)
   return carrier
 }
 
 export async function within<R>(carrier: Readonly<Record<string, string>>, run: () => R): Promise<Awaited<R>> {
-  const known = await api
+  const known = await api()
   if (known === undefined) return await run()
   return await known.context.with(known.propagation.extract(known.context.active(), carrier), run)
 }
