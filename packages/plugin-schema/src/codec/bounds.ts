@@ -3,7 +3,7 @@
  * refused, so that no message makes its reader allocate more than a small multiple of its size, or run deep.
  */
 import type { Node } from '../schema/node.js'
-import { MAX_DEPTH, MAX_EMPTY_ITEMS } from './limits.js'
+import { LONG_BOUND, MAX_DEPTH, MAX_EMPTY_ITEMS } from './limits.js'
 import { leastBytes } from './sizes.js'
 
 /** What is wrong with the bytes. */
@@ -30,13 +30,14 @@ class Walk {
       case 'null':
         return
       case 'boolean':
-        this.#index(2, 'boolean')
+        this.#skip(1)
+        if ((this.#bytes[this.at - 1] as number) > 1) throw new BodyError('a boolean is neither 0 nor 1')
         return
       case 'int':
         if (Math.abs(this.#long() + 0.5) > 2 ** 31) throw new BodyError('an int has more than 32 bits')
         return
       case 'long':
-        this.#long()
+        if (Math.abs(this.#long()) >= LONG_BOUND) throw new BodyError('a long is beyond 2^52')
         return
       case 'float':
         this.#skip(4)

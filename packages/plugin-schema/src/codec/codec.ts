@@ -1,11 +1,11 @@
 /** Bodies to bytes and back, by avsc: the single-object encoding of the Avro specification, C3 01, the schema's fingerprint, the value. */
-// The package is CommonJS, and names its exports in a way that Node does not see.
-import avsc from 'avsc'
+import type avsc from 'avsc'
 import { conflicts, describeConflicts } from '../schema/compatibility.js'
 import { fingerprintOf } from '../schema/fingerprint.js'
 import type { Node } from '../schema/node.js'
 import { parseSchema, SchemaError } from '../schema/parse.js'
 import { canonicalText, fullText } from '../schema/text.js'
+import { typeOf } from './avsc-type.js'
 import { BodyError, checkBounds } from './bounds.js'
 import { type Conversion, fromAvsc, toAvsc } from './convert.js'
 
@@ -36,7 +36,7 @@ export class Codec {
     this.canonical = canonicalText(this.node)
     this.text = fullText(this.node)
     this.fingerprint = fingerprintOf(this.canonical)
-    this.#type = typeOf(this.text)
+    this.#type = avscType(this.text)
     this.#toAvsc = toAvsc(this.node)
     this.#fromAvsc = fromAvsc(this.node)
   }
@@ -75,9 +75,9 @@ export function fingerprintIn(body: Uint8Array): string {
   return Buffer.from(body.buffer, body.byteOffset + MAGIC.length, HEADER_BYTES - MAGIC.length).toString('hex')
 }
 
-function typeOf(text: string): avsc.Type {
+function avscType(text: string): avsc.Type {
   try {
-    return avsc.Type.forSchema(JSON.parse(text), { wrapUnions: 'auto', omitRecordMethods: true })
+    return typeOf(text)
   } catch (error) {
     throw new SchemaError((error as Error).message)
   }

@@ -1,6 +1,7 @@
 /** Between the values that handlers have and those of avsc, where they differ: Dates, decimals, bytes, and unions that avsc wraps. Elsewhere nothing is done. */
 import { decimalFromBytes, decimalToBytes } from '../schema/decimal.js'
 import { branchName, type Node, reachable, type UnionNode } from '../schema/node.js'
+import { bucketOf, bucketOfValue, wraps } from './buckets.js'
 import { branchFor } from './validate.js'
 
 export type Conversion = (value: unknown) => unknown
@@ -73,14 +74,14 @@ const outward: Direction = {
     return (value) => asBuffer(value as Uint8Array)
   },
   union(node, of) {
-    const wraps = isWrapped(node)
+    const wrapped = isWrapped(node)
     return (value) => {
       if (value === null) return null
       const branch = branchFor(node, value)
       if (branch === undefined) throw new TypeError('it fits no branch of its union')
       const conversion = of(branch)
       const converted = conversion === undefined ? value : conversion(value)
-      return wraps ? { [branchName(branch)]: converted } : converted
+      return wrapped ? { [branchName(branch)]: converted } : converted
     }
   },
   record: (conversions) => (value) => {
@@ -105,11 +106,11 @@ const inward: Direction = {
   },
   union(node, of) {
     const byName = new Map(node.branches.map((branch) => [branchName(branch), of(branch)]))
-    const wraps = isWrapped(node)
-    const only = wraps ? undefined : unwrapped(node, of)
+    const wrapped = isWrapped(node)
+    const only = wrapped ? undefined : unwrapped(node, of)
     return (value) => {
       if (value === null) return null
-      if (!wraps) return (only as Conversion)(value)
+      if (!wrapped) return (only as Conversion)(value)
       const [[name, wrappedValue] = ['', value]] = Object.entries(value as object)
       const conversion = byName.get(name)
       return conversion === undefined ? wrappedValue : conversion(wrappedValue)
@@ -132,45 +133,14 @@ const inward: Direction = {
 
 /** What avsc gave tells the branch by its type. */
 function unwrapped(node: UnionNode, of: (branch: Node) => Conversion | undefined): Conversion {
-  const byBucket = new Map(node.branches.map((branch) => [bucketOf(branch), of(branch)]))
+  const byBucket = new Map(node.branches.map((branch) => [bucketOf(branch.kind), of(branch)]))
   return (value) => {
     const conversion = byBucket.get(bucketOfValue(value))
     return conversion === undefined ? value : conversion(value)
   }
 }
 
-/** avsc leaves a union unwrapped if no two of its branches are in one bucket. */
-function isWrapped(node: Node): boolean {
-  if (node.kind !== 'union') return false
-  const buckets = node.branches.map(bucketOf)
-  return new Set(buckets).size < buckets.length
-}
-
-function bucketOf({ kind }: Node): string {
-  switch (kind) {
-    case 'int':
-    case 'long':
-    case 'float':
-    case 'double':
-      return 'number'
-    case 'bytes':
-    case 'fixed':
-      return 'buffer'
-    case 'string':
-    case 'enum':
-      return 'string'
-    case 'record':
-    case 'map':
-      return 'object'
-    default:
-      return kind
-  }
-}
-
-function bucketOfValue(value: unknown): string {
-  if (Array.isArray(value)) return 'array'
-  return Buffer.isBuffer(value) ? 'buffer' : typeof value
-}
+const isWrapped = (node: Node): boolean => node.kind === 'union' && wraps(node.branches.map(({ kind }) => kind))
 
 const asBuffer = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -2,7 +2,7 @@
 import type { StandardIssue } from '@busway/bus'
 import { decimalProblem } from '../schema/decimal.js'
 import { type Node, nameOf, type RecordNode, type UnionNode } from '../schema/node.js'
-import { MAX_DEPTH, MAX_EMPTY_ITEMS } from './limits.js'
+import { LONG_BOUND, MAX_DEPTH, MAX_EMPTY_ITEMS } from './limits.js'
 import { leastBytes } from './sizes.js'
 
 /** Empty: it fits. */
@@ -12,13 +12,26 @@ export function issuesOf(node: Node, value: unknown): readonly StandardIssue[] {
   return validation.issues
 }
 
-/** The branch of a union as which a value is written: the first that it fits, and whole numbers before others. */
+/**
+ * The branch of a union as which a value is written: the first that it fits; for a number the first that holds it without loss, for an object one that adds
+ * no defaults to it.
+ */
 export function branchFor(union: UnionNode, value: unknown): Node | undefined {
-  const likely = union.branches.filter((branch) => mayBe(branch, value))
+  const likely = likelyBranches(union, value)
   if (likely.length < 2) return likely[0]
   const exact = typeof value === 'number' ? likely.find((branch) => holds(branch, value)) : undefined
   return exact ?? likely.find((branch) => fits(branch, value))
 }
+
+function likelyBranches(union: UnionNode, value: unknown): Node[] {
+  const likely = union.branches.filter((branch) => mayBe(branch, value))
+  return likely.length < 2 || !isPlainObject(value)
+    ? likely
+    : likely.sort((a, b) => missingFields(a, value) - missingFields(b, value))
+}
+
+const missingFields = (node: Node, value: Record<string, unknown>): number =>
+  node.kind === 'record' ? node.fields.filter(({ name }) => value[name] === undefined).length : 0
 
 function fits(node: Node, value: unknown): boolean {
   const validation = new Validation(true)
@@ -27,9 +40,6 @@ function fits(node: Node, value: unknown): boolean {
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-/** avsc reads and writes no others: a JavaScript number holds them with one to spare. */
-const SAFE_LONG = 9_007_199_254_740_990
-const MAX_DATE = 8.64e15
 
 class Validation {
   readonly issues: StandardIssue[] = []
@@ -121,7 +131,7 @@ class Validation {
   }
 
   #union(node: UnionNode, value: unknown): void {
-    const likely = node.branches.filter((branch) => mayBe(branch, value))
+    const likely = likelyBranches(node, value)
     // What is wrong with it is told of the only branch that it can be.
     if (likely.length === 1) {
       this.check(likely[0] as Node, value)
@@ -174,10 +184,10 @@ function problemOf(
     case 'int':
       return value === ((value as number) | 0) ? undefined : `should be a whole number of 32 bits, and is ${value}`
     case 'long':
-      if (value instanceof Date) return Math.abs(value.getTime()) <= MAX_DATE ? undefined : 'is an invalid Date'
-      return Number.isInteger(value) && Math.abs(value as number) <= SAFE_LONG
+      if (value instanceof Date) return dateProblem(value.getTime())
+      return Number.isInteger(value) && Math.abs(value as number) < LONG_BOUND
         ? undefined
-        : `should be a whole number within 2^53, and is ${value}`
+        : `should be a whole number within 2^52, and is ${value}`
     case 'string':
       return logical?.name === 'uuid' && !UUID.test(value as string) ? 'is no UUID' : undefined
     case 'enum':
@@ -193,6 +203,9 @@ function problemOf(
       return undefined
   }
 }
+
+const dateProblem = (ms: number): string | undefined =>
+  Number.isNaN(ms) ? 'is an invalid Date' : Math.abs(ms) < LONG_BOUND ? undefined : 'is a Date beyond the year 144683'
 
 /** Whether it is of the JavaScript type for the node; what it holds is not looked at, but for the fields that tell records apart. */
 function mayBe(node: Node, value: unknown): boolean {

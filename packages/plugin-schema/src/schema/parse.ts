@@ -60,9 +60,6 @@ class Parser {
     const twice = names.find((name, i) => names.indexOf(name) < i)
     if (names.includes('union')) throw new SchemaError(`${at} is a union directly within a union`)
     if (twice !== undefined) throw new SchemaError(`${at} is a union with two of ${twice}`)
-    // A reader of another version would take either for the other.
-    if (names.includes('string') && names.includes('bytes'))
-      throw new SchemaError(`${at} is a union of string and bytes, which evolution confuses: put one into a record`)
     return { kind: 'union', branches: nodes }
   }
 
