@@ -11,6 +11,8 @@ export interface AvroSchema<T> extends StandardSchemaV1<T, T>, PluginSchema {
   readonly fingerprint: Uint8Array
   /** The Parsing Canonical Form, whose fingerprint it is. */
   readonly canonical: string
+  /** The schema as the registry keeps it, with what evolution needs besides: JSON, fit for an `.avsc` file. */
+  readonly text: string
 }
 
 /** The type of the values of a schema that `avro` made. */
@@ -38,6 +40,7 @@ export function avro<const S>(schema: S): AvroSchema<InferSchema<S>> {
   const made: AvroSchema<InferSchema<S>> = Object.freeze({
     fingerprint: Uint8Array.from(codec.fingerprint),
     canonical: codec.canonical,
+    text: codec.text,
     '~busway': { requires: 'schema', add: 'schema() of @busway/plugin-schema' },
     '~standard': {
       version: 1,

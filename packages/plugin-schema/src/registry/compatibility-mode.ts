@@ -25,15 +25,15 @@ export const compatibilities = [
 export const versionsChecked = (mode: Compatibility): number =>
   mode === 'NONE' ? 0 : mode.endsWith('_TRANSITIVE') ? Number.POSITIVE_INFINITY : 1
 
-/** What is wrong with `next` after `version`, if anything. */
-export function incompatibility(mode: Compatibility, next: Node, before: Node, version: number): string | undefined {
+/** What is wrong with `next` after `before`, which errors call `version`, if anything. */
+export function incompatibility(mode: Compatibility, next: Node, before: Node, version: string): string | undefined {
   const isBackward = mode.startsWith('BACKWARD') || mode.startsWith('FULL')
   const isForward = mode.startsWith('FORWARD') || mode.startsWith('FULL')
   const reasons: string[] = []
   const told = (found: readonly Conflict[], what: string): void => {
     if (found.length > 0) reasons.push(`${what}: ${describeConflicts(found)}`)
   }
-  if (isBackward) told(conflicts(next, before), `it cannot read what version ${version} wrote`)
-  if (isForward) told(conflicts(before, next), `version ${version} cannot read what it writes`)
+  if (isBackward) told(conflicts(next, before), `it cannot read what ${version} wrote`)
+  if (isForward) told(conflicts(before, next), `${version} cannot read what it writes`)
   return reasons.length === 0 ? undefined : reasons.join('; ')
 }

@@ -72,15 +72,14 @@ export class Registry {
   async #check(topic: string, codec: Codec, mode: Compatibility, latest: number): Promise<void> {
     const problems: string[] = []
     for (const { version, schema } of await this.versions(topic, latest, Math.min(latest, versionsChecked(mode)))) {
-      const problem = incompatibility(mode, codec.node, parseSchema(JSON.parse(schema)), version)
+      const problem = incompatibility(mode, codec.node, parseSchema(JSON.parse(schema)), `version ${version}`)
       if (problem !== undefined) problems.push(problem)
     }
     if (problems.length > 0) throw incompatible(topic, mode, problems)
   }
 }
 
-/** Also what the command says of a folder. */
-export const incompatible = (topic: string, mode: Compatibility, problems: readonly string[]): BuswayError =>
+const incompatible = (topic: string, mode: Compatibility, problems: readonly string[]): BuswayError =>
   new BuswayError(
     'CONFIG_INVALID',
     `The schema of ${topic} is not ${mode} compatible: ${problems.join('; ')}. Give new fields defaults, or use a new topic; nothing was registered.`,
