@@ -5,6 +5,10 @@ import { MOST_FLIGHTS } from './flights/vega-flights.js'
 const victims = ['ledger', 'delays', 'alerts'] as const
 export type Victim = (typeof victims)[number]
 
+/** The files in deployments/. */
+const deployments = ['development', 'production'] as const
+export type Deployment = (typeof deployments)[number]
+
 /** What a run is asked to do. */
 export interface Options {
   flights: number
@@ -14,6 +18,8 @@ export interface Options {
   feedMs: number
   /** Of these services a process is killed, one after the other, while flights depart. */
   kill: Victim[]
+  /** How the services are equipped. */
+  deployment: Deployment
 }
 
 export const USAGE = `Usage: npm start -- [options]
@@ -21,20 +27,23 @@ export const USAGE = `Usage: npm start -- [options]
   --seed <n>       decides which notifications the gateway refuses (default 7)
   --seconds <n>    over what time the flights depart; 0: as fast as possible (default 8)
   --kill <list>    services of which a process is killed in mid-run, in this order, of ledger,
-                   delays, alerts; or none (default ledger,delays)`
+                   delays, alerts; or none (default ledger,delays)
+  --deployment <n> how the services are equipped: development, which adds nothing to their code, or
+                   production, with all plugins (default production)`
 
 /** A wrong argument. Its message says which, and what it should be. */
 export class UsageError extends Error {}
 
 /** Throws a UsageError. */
 export function parseOptions(args: string[]): Options | 'help' {
-  const { help, flights, seed, seconds, kill } = parse(args)
+  const { help, flights, seed, seconds, kill, deployment } = parse(args)
   if (help) return 'help'
   return {
     flights: flightsIn(flights),
     seed: numberIn('--seed', seed),
     feedMs: numberIn('--seconds', seconds) * 1000,
     kill: kill === 'none' ? [] : kill.split(',').map(victimIn),
+    deployment: deploymentIn(deployment),
   }
 }
 
@@ -48,6 +57,7 @@ function parse(args: string[]) {
         seed: { type: 'string', default: '7' },
         seconds: { type: 'string', default: '8' },
         kill: { type: 'string', default: 'ledger,delays' },
+        deployment: { type: 'string', default: 'production' },
       },
     }).values
   } catch (error) {
@@ -71,4 +81,10 @@ function victimIn(text: string): Victim {
   const victim = victims.find((name) => name === text)
   if (victim) return victim
   throw new UsageError(`--kill names ${text}, and must be a list of ${victims.join(', ')}, or none.`)
+}
+
+function deploymentIn(text: string): Deployment {
+  const deployment = deployments.find((name) => name === text)
+  if (deployment) return deployment
+  throw new UsageError(`--deployment is ${text}, and must be ${deployments.join(' or ')}.`)
 }

@@ -1,21 +1,23 @@
-import { createBus, type Subscription } from '@busway/bus'
+import { loadBus, type Subscription } from '@busway/bus'
+import { schema } from '@busway/plugin-schema'
 import { tell, toldToStop } from './launcher/link.js'
 import { JournalFile } from './records/journal-file.js'
 import { journal } from './records/journal-plugin.js'
 import { settings } from './settings.js'
 import { topics } from './topics.js'
 
-/** The bus as every service here makes it. */
+/** The bus as every service here makes it: with what the code needs, and what its deployment adds. */
 export function connect(service: string, file: JournalFile) {
-  return createBus({
+  return loadBus({
+    config: settings.deployment(),
     service,
     topics,
     namespace: settings.namespace(),
-    plugins: [journal(file)],
+    plugins: [journal(file), schema()],
     logger: { level: 'warn' },
   })
 }
-export type AppBus = ReturnType<typeof connect>
+export type AppBus = Awaited<ReturnType<typeof connect>>
 
 /** This process' journal. */
 export const openJournal = () => new JournalFile(settings.folder(), settings.processName())
@@ -30,7 +32,7 @@ export async function consumeUntilStopped(
 ): Promise<void> {
   const stop = toldToStop()
   const file = openJournal()
-  await using bus = connect(service, file)
+  await using bus = await connect(service, file)
   await Promise.all(consume(bus, file).map(({ ready }) => ready))
   tell({ kind: 'ready' })
   await stop

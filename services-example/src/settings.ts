@@ -11,6 +11,8 @@ export const settings = {
   /** Over what time the feed spreads the flights; 0 is as fast as it can. */
   feedMs: () => Number(required('FEED_MS')),
   gatewayUrl: () => required('GATEWAY_URL'),
+  /** The file that says how the services are equipped. */
+  deployment: () => deploymentFile(process.env.DEPLOYMENT ?? 'development'),
   /** A flight that the ledger loses, to see that the books notice. */
   lostEntry: () => (process.env.SABOTAGE_LOSE_ENTRY ? Number(process.env.SABOTAGE_LOSE_ENTRY) : undefined),
 }
@@ -18,7 +20,15 @@ export const settings = {
 /** The environment of one process. */
 export type ServiceEnvironment = Partial<
   Record<
-    'REDIS_URL' | 'BUSWAY_NAMESPACE' | 'PROCESS_NAME' | 'RUN_FOLDER' | 'SEED' | 'FLIGHTS' | 'FEED_MS' | 'GATEWAY_URL',
+    | 'REDIS_URL'
+    | 'BUSWAY_NAMESPACE'
+    | 'PROCESS_NAME'
+    | 'RUN_FOLDER'
+    | 'SEED'
+    | 'FLIGHTS'
+    | 'FEED_MS'
+    | 'GATEWAY_URL'
+    | 'DEPLOYMENT',
     string
   >
 >
@@ -29,3 +39,6 @@ function required(name: keyof ServiceEnvironment): string {
     throw new Error(`${name} is not set. docs/example.md tells what a service needs to run by itself.`)
   return value
 }
+
+/** As `npm start -- --deployment` names it. */
+export const deploymentFile = (name: string): URL => new URL(`../deployments/${name}.json`, import.meta.url)

@@ -1,35 +1,53 @@
 import { defineTopics, type } from '@busway/bus'
+import { avro, type Infer } from '@busway/plugin-schema'
 
-/** A flight as the data set has it, with its position there as what it is called by. */
-export interface Flight {
-  flight: number
-  /** `2001/01/01 06:55`, local time of departure. */
-  date: string
-  /** Minutes late, negative when early. */
-  delay: number
-  /** Miles. */
-  distance: number
-  origin: string
-  destination: string
-}
+const Flight = avro({
+  type: 'record',
+  name: 'Flight',
+  doc: 'A flight as the data set has it, with its position there as what it is called by.',
+  fields: [
+    { name: 'flight', type: 'int' },
+    { name: 'date', type: 'string', doc: '2001/01/01 06:55, local time of departure' },
+    { name: 'delay', type: 'int', doc: 'minutes late, negative when early' },
+    { name: 'distance', type: 'int', doc: 'miles' },
+    { name: 'origin', type: 'string' },
+    { name: 'destination', type: 'string' },
+  ],
+})
+export type Flight = Infer<typeof Flight>
 
-/** An airport that just saw a flight leave very late. */
-export interface AirportDelayed {
-  airport: string
-  /** The flight that gave cause for it. */
-  flight: number
-  delay: number
-  /** Minutes, over the flights from this airport that the process which says so has seen. */
-  meanDelay: number
-}
+const AirportDelayed = avro({
+  type: 'record',
+  name: 'AirportDelayed',
+  doc: 'An airport that just saw a flight leave very late.',
+  fields: [
+    { name: 'airport', type: 'string' },
+    { name: 'flight', type: 'int', doc: 'that gave cause for it' },
+    { name: 'delay', type: 'int' },
+    { name: 'meanDelay', type: 'double', doc: 'minutes, over its flights that the process which says so has seen' },
+  ],
+})
+export type AirportDelayed = Infer<typeof AirportDelayed>
 
-/** A notice that has been up for long enough. */
-export interface NoticeEnded {
-  airport: string
-  flight: number
-}
+const NoticeEnded = avro({
+  type: 'record',
+  name: 'NoticeEnded',
+  doc: 'A notice that has been up for long enough.',
+  fields: [
+    { name: 'airport', type: 'string' },
+    { name: 'flight', type: 'int' },
+  ],
+})
+export type NoticeEnded = Infer<typeof NoticeEnded>
 
-/** An airport as people know it. */
+const AirportWanted = avro({
+  type: 'record',
+  name: 'AirportWanted',
+  doc: 'A question: what an airport is called.',
+  fields: [{ name: 'airport', type: 'string' }],
+})
+
+/** An airport as people know it. Replies travel as JSON. */
 export interface Airport {
   name: string
   city: string
@@ -37,8 +55,8 @@ export interface Airport {
 }
 
 export const topics = defineTopics({
-  'flights.departed': { body: type<Flight>(), groups: ['ledger', 'delays'] },
-  'airports.delayed': { body: type<AirportDelayed>(), groups: ['alerts'] },
-  'airports.described': { body: type<{ airport: string }>(), reply: type<Airport>() },
-  'notices.ended': { body: type<NoticeEnded>(), groups: ['notices'] },
+  'flights.departed': { body: Flight, groups: ['ledger', 'delays'] },
+  'airports.delayed': { body: AirportDelayed, groups: ['alerts'] },
+  'airports.described': { body: AirportWanted, reply: type<Airport>() },
+  'notices.ended': { body: NoticeEnded, groups: ['notices'] },
 })

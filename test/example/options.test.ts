@@ -3,7 +3,13 @@ import { parseOptions, UsageError } from '../../services-example/src/options.js'
 
 describe("the example's options", () => {
   it('default to 2,000 flights in 8 seconds, and a process of ledger and one of delays killed', () => {
-    expect(parseOptions([])).to.deep.equal({ flights: 2_000, seed: 7, feedMs: 8_000, kill: ['ledger', 'delays'] })
+    expect(parseOptions([])).to.deep.equal({
+      flights: 2_000,
+      seed: 7,
+      feedMs: 8_000,
+      kill: ['ledger', 'delays'],
+      deployment: 'production',
+    })
   })
 
   it('take numbers in thousands', () => {

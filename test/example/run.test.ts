@@ -34,6 +34,31 @@ describe('the example, run whole', () => {
     await nothingIsLeft()
   })
 
+  it('shows one flight on its way through the services, as OpenTelemetry has seen it', async function () {
+    this.timeout(90_000)
+    const program = start(['--flights', '300', '--seconds', '1', '--kill', 'none'])
+    expect(await program.end(), program.output).to.equal(0)
+    const [, trace = ''] = /One flight on its way through the services:\n(.*?)\n\n/s.exec(program.output) ?? []
+    expect(trace).to.match(/^ {2}create flights\.departed +feed-1 /)
+    for (const [span, service] of [
+      ['process flights.departed', 'ledger'],
+      ['process flights.departed', 'delays'],
+      ['process airports.delayed', 'alerts'],
+      ['process airports.described', 'directory'],
+      ['process notices.ended', 'alerts'],
+    ])
+      expect(trace).to.match(new RegExp(`[├└] ${span}.* ${service}-\\d `))
+    await nothingIsLeft()
+  })
+
+  it('does the same bare, as in development', async function () {
+    this.timeout(90_000)
+    const program = start(['--flights', '500', '--seconds', '2', '--deployment', 'development'])
+    expect(await program.end(), program.output).to.equal(0)
+    expect(program.output).to.include('The books balance: 500 flights').and.not.to.include('One flight on its way')
+    await nothingIsLeft()
+  })
+
   it('ends with 1 and names the flight that the ledger lost', async function () {
     this.timeout(90_000)
     const program = start(['--flights', '300', '--seconds', '0', '--kill', 'none'], { SABOTAGE_LOSE_ENTRY: '123' })

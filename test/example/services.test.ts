@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createBus, RequestError, UnrecoverableError } from '@busway/bus'
+import { schema } from '@busway/plugin-schema'
 import { idle, startRedis, testContext, testMessage } from '@busway/testing'
 import { expect } from 'chai'
 import { loadAirports } from '../../services-example/src/directory/airports.js'
@@ -94,7 +95,7 @@ describe('delays', () => {
 
   it('tell those who wait for airports, on a bus', async () => {
     await using redis = await startRedis()
-    await using bus = createBus({ service: 'delays', topics, redis: redis.url, logger: false })
+    await using bus = createBus({ service: 'delays', topics, redis: redis.url, logger: false, plugins: [schema()] })
     const told: AirportDelayed[] = []
     bus.consume('flights.departed', onFlightInDelays(new AirportStatistics()))
     bus.consume('flights.departed', () => {}, { group: 'ledger' })
@@ -109,7 +110,7 @@ describe('the directory', () => {
   it('answers requests over a bus, and each airport is asked for once', async () => {
     const airports = await loadAirports()
     await using redis = await startRedis()
-    await using bus = createBus({ service: 'alerts', topics, redis: redis.url, logger: false })
+    await using bus = createBus({ service: 'alerts', topics, redis: redis.url, logger: false, plugins: [schema()] })
     let asked = 0
     const answer = onDescribed(airports)
     bus.consume(
@@ -132,7 +133,7 @@ describe('the directory', () => {
 
   it('says at once that it knows no such airport, and may be asked again', async () => {
     await using redis = await startRedis()
-    await using bus = createBus({ service: 'alerts', topics, redis: redis.url, logger: false })
+    await using bus = createBus({ service: 'alerts', topics, redis: redis.url, logger: false, plugins: [schema()] })
     bus.consume('airports.described', onDescribed(new Map()), { group: 'directory' })
     const describe = describer(bus)
     for (let i = 0; i < 2; i++) {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createBus } from '@busway/bus'
+import { schema } from '@busway/plugin-schema'
 import { balance } from '../accounting/books.js'
 import { expectedOf } from '../accounting/expected.js'
 import { loadAirports } from '../directory/airports.js'
@@ -13,6 +14,7 @@ import { Crew } from './crew.js'
 import { Display } from './display.js'
 import { newNamespace, removeNamespace } from './namespace.js'
 import { reportOf } from './report.js'
+import { longestTrace } from './trace.js'
 
 const STOP_WITHIN_MS = 3_000
 
@@ -25,13 +27,15 @@ export async function launch(options: Options, redis: string, signal: AbortSigna
   const expected = expectedOf(await loadFlights(options.flights), await loadAirports(), options.seed)
   const folder = await mkdtemp(join(tmpdir(), 'busway-example-'))
   const display = new Display(process.stdout, options.flights)
-  const bus = createBus({ service: 'launcher', topics, redis, namespace, logger: { level: 'silent' } })
+  const plugins = [schema()] as const
+  const bus = createBus({ service: 'launcher', topics, redis, namespace, plugins, logger: { level: 'silent' } })
   const crew = new Crew(folder, {
     REDIS_URL: redis,
     BUSWAY_NAMESPACE: namespace,
     SEED: String(options.seed),
     FLIGHTS: String(options.flights),
     FEED_MS: String(options.feedMs),
+    DEPLOYMENT: options.deployment,
   })
 
   let started = false
@@ -42,6 +46,8 @@ export async function launch(options: Options, redis: string, signal: AbortSigna
     const { evidence, stalled } = await new Course({ options, expected, folder, crew, bus, display }, signal).run()
     const books = await balance(expected, evidence)
     display.end()
+    const trace = options.deployment === 'production' ? await longestTrace(folder) : undefined
+    if (trace !== undefined) console.log(['', 'One flight on its way through the services:', ...trace].join('\n'))
     console.log(reportOf(books, options.flights, stalled).join('\n'))
     keepFolder = books.faults.length > 0 || stalled !== undefined
     if (keepFolder) console.log(`The journals and logs are in ${folder}.`)

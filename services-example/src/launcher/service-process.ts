@@ -36,10 +36,14 @@ export class ServiceProcess {
     this.name = name
     this.logFile = join(folder, `${name}.log`)
     const log = openSync(this.logFile, 'a')
-    this.#child = spawn(process.execPath, [fileURLToPath(new URL(`../services/${service}.js`, import.meta.url))], {
-      stdio: ['ignore', log, log, 'ipc'],
-      env: { ...process.env, ...env, PROCESS_NAME: name, RUN_FOLDER: folder },
-    })
+    this.#child = spawn(
+      process.execPath,
+      [...preloaded(env), fileURLToPath(new URL(`../services/${service}.js`, import.meta.url))],
+      {
+        stdio: ['ignore', log, log, 'ipc'],
+        env: { ...process.env, ...env, PROCESS_NAME: name, RUN_FOLDER: folder },
+      },
+    )
     closeSync(log)
     this.ready = new Promise((resolve) => {
       this.#child.on('message', (told: Told) => {
@@ -92,3 +96,7 @@ export class ServiceProcess {
     return signal !== 'SIGKILL'
   }
 }
+
+/** In production OpenTelemetry's SDK is there before the service is, as its users start it. */
+const preloaded = ({ DEPLOYMENT }: ServiceEnvironment): string[] =>
+  DEPLOYMENT === 'production' ? ['--import', new URL('../telemetry/start.js', import.meta.url).href] : []

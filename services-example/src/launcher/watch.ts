@@ -5,7 +5,7 @@ import type { GatewayClient } from '../gateway/client.js'
 import type { GatewayCounts } from '../gateway/desk.js'
 import type { topics } from '../topics.js'
 
-export type LauncherBus = BusOf<typeof topics>
+export type LauncherBus = BusOf<typeof topics, 'schema'>
 
 /** Where a run is. */
 export interface Snapshot {

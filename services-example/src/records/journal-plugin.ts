@@ -13,12 +13,13 @@ export const journal = (file: JournalFile): Plugin<'journal'> => ({
   api: 1,
   setup(scope) {
     scope.publish('enrich', async (batch, next) => {
+      // Before they are encoded.
+      const flights = batch.messages.map(({ body }) => flightOf(body))
       const receipts = await next()
       // What a settle stages is only promised here; its consumers are the proof that it came.
       if (batch.via !== 'publish') return receipts
-      batch.messages.forEach(({ body }, i) => {
+      flights.forEach((flight, i) => {
         const receipt = receipts[i]
-        const flight = flightOf(body)
         if (receipt?.status !== 'accepted' || flight === undefined) return
         file.append({ kind: 'published', topic: batch.topic, message: receipt.id, flight })
       })

@@ -23,7 +23,7 @@ async function main(): Promise<void> {
   const stop = new AbortController()
   toldToStop().then(() => stop.abort())
   const flights = await loadFlights(settings.flights())
-  await using bus = connect('feed', openJournal())
+  await using bus = await connect('feed', openJournal())
   await publishAll(bus, paced(flights, settings.feedMs(), stop.signal))
 }
 
