@@ -49,6 +49,7 @@ if #ARGV > 10 then
   if not rare then return redis.error_reply(problem) end
 end
 local state = lib.stateOf(group)
+group.isBehind = state.behind
 local meta = lib.readFields(P .. 'meta', 'scheduled', 'outbox', 'watched', 'blocked', 'logEnd')
 lib.watched = tonumber(meta.watched or 0) > now
 --@include lib/watching

@@ -17,6 +17,7 @@ import {
   removeGroup,
   settled,
   stats,
+  update,
 } from '@busway/lua'
 import { expect } from 'chai'
 import { decodeBodies, encodeBatch } from './batch.js'
@@ -227,6 +228,18 @@ describe('a topic that retains', () => {
       const second = await replay(B, 'later')
       await put([batch([3]), batch(['first'], { front: true })])
       expect(await consume(B, second)).to.deep.equal(['first', 1, 2, 3])
+    })
+
+    it('what was published since and put off behind it, when that is due', async () => {
+      await retain(100)
+      await enter(A)
+      await put([batch([1, 2])])
+      const second = await replay(B, 'later')
+      await put([batch([3]), batch([4])])
+      await driven.scripts.run(update, TOPIC, { id: 'prodAAAA-2-0.0', token: 'updateAA', delayMs: 1 })
+      const key = driven.scripts.key(TOPIC, `${second}:retry`)
+      for (const member of await place.redis.zrange(key, '0', '-1')) await place.redis.zadd(key, 1, member)
+      expect(await consume(B, second)).to.deep.equal([1, 2, 4, 3])
     })
 
     it('what the first group inherits, once, behind what was retained before', async () => {
