@@ -1,9 +1,10 @@
 -- Counts of a topic and its groups, all kept as they change.
 --
 -- KEYS  meta, never
--- Returns { now, scheduled, unclaimed, outbox, { name, group@generation, ready, in flight, retrying, held, dead, paused, consumers, oldest ready in ms, limit or 0, still to be replayed }, ... }
+-- Returns { now, scheduled, unclaimed, outbox, retained, { name, group@generation, ready, in flight, retrying, held, dead, paused, consumers, oldest ready in ms, limit or 0, still to be replayed }, ... }
 -- Keeps  nothing is changed.
--- Cost  3 commands, and 4 per group; 2 more where messages with a priority wait, up to 11 more where messages ended in the list, 2 more while it replays.
+-- Cost  3 commands, and 4 per group; 2 more where messages with a priority wait, up to 11 more where messages ended in the list, 1 more where messages are or
+--       were retained, 1 while a group is behind.
 
 --@include lib/call
 --@include lib/time
@@ -13,15 +14,17 @@
 
 local MOST_STALE = 10 -- that ended in the list, ahead of the one that waits longest
 
--- What the log has between the cursor and its end.
-function lib.toReplay(state)
-  local first = tonumber(call('ZRANGE', P .. 'log', 0, 0, 'WITHSCORES')[2] or state.cursorEnd or 0)
-  return math.max(0, tonumber(state.cursorEnd or 0) - math.max(first, tonumber(state.cursor or 0)))
+local meta = lib.readFields(P .. 'meta', 'scheduled', 'unclaimed', 'outbox', 'unclaimedStale', 'logEnd')
+local logEnd = tonumber(meta.logEnd or 0)
+local logStart = logEnd > 0 and tonumber(call('ZRANGE', P .. 'log', 0, 0, 'WITHSCORES')[2]) or logEnd
+
+-- What the log has between a group's cursor and its end.
+local function toReplay(state)
+  return math.max(0, tonumber(state.cursorEnd or 0) - math.max(logStart, tonumber(state.cursor or 0)))
 end
 
-local meta = lib.readFields(P .. 'meta', 'scheduled', 'unclaimed', 'outbox', 'unclaimedStale')
 local unclaimed = tonumber(meta.unclaimed or 0) - tonumber(meta.unclaimedStale or 0)
-local reply = { now, tonumber(meta.scheduled or 0), unclaimed, tonumber(meta.outbox or 0) }
+local reply = { now, tonumber(meta.scheduled or 0), unclaimed, tonumber(meta.outbox or 0), logEnd - logStart }
 for _, group in ipairs(lib.allGroups()) do
   local state = lib.readFields(group.state, 'ready', 'inFlight', 'retrying', 'held', 'dead', 'paused', 'prioritized', 'limit', 'stale', 'behind', 'cursor', 'cursorEnd')
   local head = call('LINDEX', group.G .. 'ready', 0)
@@ -43,7 +46,7 @@ for _, group in ipairs(lib.allGroups()) do
     call('ZCOUNT', group.G .. 'sessions', now, '+inf'),
     since and math.max(0, now - since) or 0,
     tonumber(state.limit or 0),
-    state.behind and lib.toReplay(state) or 0,
+    state.behind and toReplay(state) or 0,
   }
 end
 return reply

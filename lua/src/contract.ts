@@ -385,6 +385,7 @@ export interface StatsReply {
   unclaimed: number
   /** Entries of the outbox: published by this topic's settles, not yet relayed. */
   outbox: number
+  retained: number
   groups: Record<
     string,
     {

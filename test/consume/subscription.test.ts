@@ -18,7 +18,7 @@ describe('a subscription', () => {
   describe('refuses', () => {
     const refusals: [what: string, options: object, says: string][] = [
       ['an option that is unknown, naming the nearest', { concurency: 1 }, 'Did you mean "concurrency"'],
-      ['an option of later', { from: 'beginning' }, 'not available yet'],
+      ['a beginning that is none', { from: 'start' }, 'from'],
       ['a concurrency that is no whole number', { concurrency: 1.5 }, 'concurrency'],
       ['a limit of the group of 0', { groupConcurrency: 0 }, 'groupConcurrency'],
       ['a concurrency of 0', { concurrency: 0 }, 'concurrency'],

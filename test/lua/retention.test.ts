@@ -182,6 +182,7 @@ describe('a topic that retains', () => {
       const second = await replay(B, 'later')
       await put([batch([7, 8])])
       expect((await driven.scripts.run(stats, TOPIC, undefined)).groups.later).to.include({ ready: 2, replaying: 6 })
+      expect((await driven.scripts.run(stats, TOPIC, undefined)).retained).to.equal(8)
       expect(await consume(B, second)).to.deep.equal([1, 2, 3, 4, 5, 6, 7, 8])
       await put([batch([9])])
       expect(await consume(B, second)).to.deep.equal([9])

@@ -96,12 +96,13 @@ describe('defineTopics', () => {
     ['no schema', () => defineTopics({ a: {} as never }), 'schema'],
     [
       'a setting that has no effect yet',
-      () => createBus({ service: 's', topics: defineTopics({ a: { body: type<number>(), retain: '7d' } }) }),
+      () => createBus({ service: 's', topics: defineTopics({ a: { body: type<number>(), partitions: 2 } }) }),
       'not available yet',
     ],
     ['an unknown setting', () => defineTopics({ a: { body: type<number>(), retian: '7d' } as never }), '"retain"'],
     ['a group that is none', () => defineTopics({ a: { body: type<number>(), groups: ['a b'] } }), 'a b'],
     ['a group twice', () => defineTopics({ a: { body: type<number>(), groups: ['x', 'x'] } }), 'twice'],
+    ['a number to retain that is none', () => defineTopics({ a: { body: type<number>(), retain: 1.5 } }), 'retain'],
     ['a retention that is none', () => defineTopics({ a: { body: type<number>(), retain: '-1d' } }), 'retain'],
   ]
   for (const [what, make, says] of cases) it(`refuses ${what}`, () => expect(make).to.throw(says))

@@ -19,7 +19,7 @@ export const stats: Script<void, StatsReply> = {
   name: 'stats',
   args: () => [],
   reply(raw) {
-    const [nowMs, scheduled, unclaimed, outbox, ...perGroup] = list(raw)
+    const [nowMs, scheduled, unclaimed, outbox, retained, ...perGroup] = list(raw)
     const groups: StatsReply['groups'] = Object.create(null)
     for (const entry of perGroup) {
       const [name, ref, ready, inFlight, retrying, held, dead, paused, consumers, oldestReadyMs, limit, toReplay] =
@@ -43,6 +43,7 @@ export const stats: Script<void, StatsReply> = {
       scheduled: integer(scheduled),
       unclaimed: integer(unclaimed),
       outbox: integer(outbox),
+      retained: integer(retained),
       groups,
     }
   },

@@ -60,8 +60,6 @@ export function checkBusOptions(options: BusOptions<object, readonly Plugin[]>):
   }
 }
 
-/** Whoever asks for retention and gets none would lose what was to be kept. */
-function checkTopicSettings(topic: string, { retain, partitions }: TopicDefinition): void {
-  if (retain !== undefined) throw notYet(`topic ${topic}`, 'retain')
+function checkTopicSettings(topic: string, { partitions }: TopicDefinition): void {
   if (partitions !== undefined && partitions > 1) throw notYet(`topic ${topic}`, 'partitions')
 }

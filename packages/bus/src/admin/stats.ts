@@ -8,8 +8,8 @@ export async function readStats(
   { runner }: Pick<AdminDependencies, 'runner'>,
   topic: string,
 ): Promise<{ nowMs: number; stats: TopicStats }> {
-  const { nowMs, scheduled, unclaimed, outbox, groups } = await runner.runRepeatable(stats, topic, undefined)
+  const { nowMs, scheduled, unclaimed, outbox, retained, groups } = await runner.runRepeatable(stats, topic, undefined)
   const named: Record<string, GroupStats> = {}
   for (const [name, { ref: _ref, ...group }] of Object.entries(groups)) named[name] = group
-  return { nowMs, stats: { scheduled, unclaimed, outbox, groups: named } }
+  return { nowMs, stats: { scheduled, unclaimed, outbox, ...(retained > 0 && { retained }), groups: named } }
 }

@@ -36,6 +36,8 @@ export interface GroupStats {
   readonly oldestReadyMs: number
   /** How many messages may be in flight, if the group has a limit. */
   readonly groupConcurrency?: number
+  /** Retained messages that a group that began at the beginning has still to be given; absent if there are none. What it was given counts in `ready`. */
+  readonly replaying?: number
 }
 
 /** The messages of one topic. */
@@ -46,6 +48,8 @@ export interface TopicStats {
   readonly unclaimed: number
   /** Published by this topic's handlers (`ctx.publish`) to other topics, and on the way there. */
   readonly outbox: number
+  /** Kept for groups that come later, whether or not a group has still to end them; absent if none are. */
+  readonly retained?: number
   readonly groups: Readonly<Record<string, GroupStats>>
 }
 

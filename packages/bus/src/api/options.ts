@@ -87,6 +87,15 @@ export interface ConsumeOptionsCore {
   maxCrashes?: number
   /** How long and how many dead letters are kept, whichever ends first. Default: 14 days, 100,000. */
   deadLetters?: { keep?: Duration; max?: number }
+  /**
+   * Where the group begins if this consumer makes it; one that exists goes on where it is. `now`: with what is published from now on, and what no group has
+   * taken yet. `beginning`: with all that the topic retains before that, in order; without `retain` of the topic, `ready` rejects with `CONFIG_INVALID`.
+   * Of one topic, not of a pattern. Default: `now`.
+   *
+   * @example
+   * bus.consume('orders.created', audit, { group: 'audit', from: 'beginning' })
+   */
+  from?: 'now' | 'beginning'
   /** Middlewares of this subscription, the first outermost, inside those of the plugins. Default: none. */
   use?: readonly HandleMiddleware[]
 }

@@ -13,6 +13,7 @@ import type { AnyWork, ConsumeDependencies, OwnedSubscription } from '../seams.j
 import { matcher } from '../topics/matching.js'
 import type { TopicRegistry } from '../topics/registry.js'
 import { durationMs } from '../validate/durations.js'
+import { invalidOption } from '../validate/options.js'
 import { watchLease } from './loop-watch.js'
 import { Patience } from './patience.js'
 import { checkConsumeOptions } from './settings.js'
@@ -70,6 +71,12 @@ export class PatternSubscription implements OwnedSubscription {
     checkHandler(work)
     const settings = checkConsumeOptions(dependencies.service, options, dependencies.pipeline(), work.kind)
     const { group } = settings
+    if (settings.fromBeginning)
+      throw invalidOption(
+        'from',
+        'beginning',
+        'an option of one topic, not of a pattern: its groups are made with their topics',
+      )
     this.group = group
     this.#leaseMs = settings.leaseMs
     this.#share = new Share(settings)

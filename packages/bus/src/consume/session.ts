@@ -36,6 +36,7 @@ import { Requests } from './requests.js'
 import type { SessionEnd, SessionParts, Times } from './session-parts.js'
 import { SessionTimers } from './session-timers.js'
 import { Settler } from './settler.js'
+import { retainsNothing } from './starting.js'
 
 /** Requests under way at once. */
 const MOST_IN_FLIGHT = 2
@@ -118,10 +119,12 @@ export class ConsumerSession {
   async open(): Promise<boolean> {
     const { runner, topic, id, settings, info, owner, reopened } = this.#parts
     const { group, leaseMs, concurrency, maxCrashes, deadMax, deadKeepMs, groupConcurrency: limit } = settings
-    const own = { group, session: id, leaseMs, concurrency, maxCrashes, info, deadMax, deadKeepMs }
+    const { fromBeginning } = settings
+    const own = { group, session: id, leaseMs, concurrency, maxCrashes, info, deadMax, deadKeepMs, fromBeginning }
     const request = limit === undefined ? own : { ...own, limit, reopened }
     const reply = await runner.runRepeatable(open, topic, request, OPEN_TRY_MS)
     if (reply.deleted) return false
+    if (reply.retainsNothing) throw retainsNothing(topic, group)
     if (this.#state === 'over') return true
     this.#group = reply.group
     this.#state = 'open'

@@ -21,6 +21,8 @@ export interface ConsumeSettings {
   readonly maxCrashes: number
   readonly deadKeepMs: number
   readonly deadMax: number
+  /** A group that this makes has what the topic retains. */
+  readonly fromBeginning: boolean
   readonly use: readonly HandleMiddleware[]
   /** All options as given, the plugins' own among them. */
   readonly options: Readonly<Record<string, unknown>>
@@ -43,10 +45,9 @@ const names = [
   'retry',
   'maxCrashes',
   'deadLetters',
+  'from',
   'use',
 ]
-/** Named on the design page, and coming. */
-const later = ['from']
 
 /** Shorter leases would be lost to a garbage collection. */
 const SHORTEST_LEASE_MS = 100
@@ -70,7 +71,7 @@ export function checkConsumeOptions(
   const pluginNames = pipeline.optionNames('consume')
   if (kind === 'message' && all.batch !== undefined && !pluginNames.includes('batch'))
     throw invalidOption('batch', all.batch, 'an option of consume: use consumeBatch')
-  checkNames(where, all, [...names, ...(kind === 'batch' ? ['batch'] : []), ...pluginNames], later)
+  checkNames(where, all, [...names, ...(kind === 'batch' ? ['batch'] : []), ...pluginNames])
   for (const name of pluginNames) if (all[name] !== undefined) pipeline.checkOption('consume', name, all[name])
 
   const options = all as ConsumeOptionsCore
@@ -97,6 +98,7 @@ export function checkConsumeOptions(
     maxCrashes: checkInteger('maxCrashes', options.maxCrashes ?? 3, 1, 1_000),
     deadKeepMs: durationMs('deadLetters.keep', deadLetters.keep ?? 14 * DAY_MS),
     deadMax: checkInteger('deadLetters.max', deadLetters.max ?? 100_000, 0, 10_000_000),
+    fromBeginning: checkFrom(options.from),
     use: checkUse(options.use),
     options: all,
   }
@@ -134,6 +136,11 @@ function checkRetry(retry: RetryPolicy | false | undefined): RetrySettings {
     maxDelayMs: maxDelay === undefined ? defaultRetry.maxDelayMs : durationMs('retry.maxDelay', maxDelay),
     jitter,
   }
+}
+
+function checkFrom(from: unknown): boolean {
+  if (from === undefined || from === 'now' || from === 'beginning') return from === 'beginning'
+  throw invalidOption('from', from, "'now' or 'beginning'")
 }
 
 function checkUse(use: unknown): readonly HandleMiddleware[] {

@@ -1,6 +1,7 @@
 /** What `ready` says of a subscription that starts, which it goes on trying to until it is closed. */
 import { BuswayError } from '../errors/index.js'
 import type { ConsumeDependencies, ScriptRunner } from '../seams.js'
+import { shown } from '../validate/names.js'
 import type { Patience } from './patience.js'
 
 export class Starting {
@@ -56,6 +57,15 @@ export class Starting {
     await patience.pause(leaving)
   }
 }
+
+/** A new group cannot begin with what is not kept. */
+export const retainsNothing = (topic: string, group: string): BuswayError =>
+  new BuswayError(
+    'CONFIG_INVALID',
+    `consume(${shown(topic)}, from: 'beginning'): the group ${shown(group)} is new, and the topic retains nothing that it could begin with. ` +
+      `Give the topic a retain where it is defined, such as retain: '7d', or leave out from.`,
+    { details: { topic, group } },
+  )
 
 const mayPass = (error: unknown): boolean => error instanceof BuswayError && error.code === 'REDIS_UNAVAILABLE'
 const nothing = (): void => undefined

@@ -94,10 +94,12 @@ function checkMaxWaiting(option: string, maxWaiting: unknown): void {
 
 function checkRetention(option: string, retain: unknown): void {
   if (retain === undefined) return
-  if (typeof retain === 'object' && retain !== null) {
+  if (typeof retain === 'string') durationMs(option, retain, 1)
+  else if (typeof retain === 'object' && retain !== null) {
     checkNames(option, retain, ['count'])
-    checkInteger(`${option}.count`, (retain as { count?: unknown }).count, 1, Number.MAX_SAFE_INTEGER)
-  } else durationMs(option, retain, 1)
+    checkInteger(`${option}.count`, (retain as { count?: unknown }).count, 0, Number.MAX_SAFE_INTEGER)
+  } else if (Number.isSafeInteger(retain) && (retain as number) >= 0) return
+  else throw invalidOption(option, retain, "a duration such as '7d', or a number of messages")
 }
 
 function isSchema(value: unknown): value is StandardSchemaV1 {
