@@ -228,7 +228,7 @@ describe('what plugins declared', () => {
       ),
     )
     plugins.add(plugin('seer', (scope) => scope.observe('recovered', (event) => void seen.push(event))))
-    const event = { topic: 'a.b', group: 'g', ranges: 1, crashed: 0 }
+    const event = { topic: 'a.b', group: 'g', ranges: 1, crashed: 0, dead: 0 }
     const pipeline = plugins.compose()
     expect(pipeline.listens('recovered')).to.equal(true)
     pipeline.emit('recovered', event)

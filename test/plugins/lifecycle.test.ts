@@ -1,4 +1,4 @@
-import type { Bus, Scope } from '@busway/bus'
+import { type Bus, defineTopics, type Scope, type } from '@busway/bus'
 import { expect } from 'chai'
 import { Gate, Received } from '../support/received.js'
 import { world as makeWorld } from '../support/world.js'
@@ -140,5 +140,22 @@ describe('the life of plugins', () => {
     const all = await stats?.(['orders.paid', 'orders.created'])
     expect(all?.['orders.paid']).to.deep.include({ unclaimed: 1, scheduled: 0 })
     expect(all?.['orders.created']).to.deep.include({ unclaimed: 0, scheduled: 1 })
+  })
+
+  it('gives them those of topics that the application does not define, and refuses what is no topic', async () => {
+    let stats: Scope['stats'] | undefined
+    const bus = equipped(
+      world,
+      [
+        plugin('metrics', (scope) => {
+          stats = (topics) => scope.stats(topics)
+        }),
+      ],
+      { topics: defineTopics({ defined: type<number>() }) },
+    )
+    await world.bus().publish('elsewhere', 1)
+    await bus.ready()
+    expect((await stats?.(['elsewhere', '$internal']))?.elsewhere).to.include({ unclaimed: 1 })
+    expect((await refusal(async () => stats?.(['no topic']))).code).to.equal('INVALID_TOPIC')
   })
 })

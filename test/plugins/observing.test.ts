@@ -34,7 +34,7 @@ describe('observers', () => {
     const before = Date.now()
     const receipts = await bus.publishBatch('orders.paid', [{ body: 1 }, { body: 2 }])
     const [event] = await seen.published.count(1)
-    expect(event).to.deep.include({ topic: 'orders.paid', receipts, via: 'publish' })
+    expect(event).to.deep.include({ topic: 'orders.paid', count: 2, receipts, via: 'publish' })
     expect(event).to.not.have.property('error')
     expect(event?.startMs).to.be.at.least(before - 1)
     expect(event?.endMs).to.be.at.least(event?.startMs as number)
@@ -56,6 +56,16 @@ describe('observers', () => {
     const [event] = await seen.published.count(1)
     expect(event?.receipts).to.deep.equal([])
     expect(event?.error).to.equal(error)
+  })
+
+  it('see what a handler stages, to go out with its settle', async () => {
+    const { seen, observing } = observer()
+    const bus = equipped(world, [observing])
+    await bus.consume('orders.paid', (_message, ctx) => ctx.publish('invoices', 1)).ready
+    await bus.publish('orders.paid', 1)
+    const staged = await seen.published.first(({ via }) => via === 'settle')
+    expect(staged).to.include({ topic: 'invoices', count: 1 })
+    expect(staged).to.not.have.property('error')
   })
 
   it('see what was fetched, and each end: done, retried, dead', async () => {
@@ -129,7 +139,7 @@ describe('observers', () => {
     await bus.consume('orders.paid', ({ redelivered }) => handled.add(redelivered), short).ready
     expect(await handled.count(1)).to.deep.equal([true])
     const recovered = await seen.recovered.first(({ ranges }) => ranges > 0)
-    expect(recovered).to.include({ topic: 'orders.paid', group: 'ledger', crashed: 1 })
+    expect(recovered).to.include({ topic: 'orders.paid', group: 'ledger', crashed: 1, dead: 0 })
     await lost.close({ timeout: 1 })
   })
 

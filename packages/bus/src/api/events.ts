@@ -7,9 +7,14 @@ import type { Receipt } from './receipt.js'
 
 /** What can be observed. Moments are milliseconds since the epoch by this process' clock. */
 export interface Events {
-  /** A publish was answered; `error` if it was refused or its fate is unknown, then without receipts. */
+  /**
+   * A publish was answered; `error` if it was refused or its fate is unknown, then without receipts. With `via: 'settle'` it is staged, to go out with the
+   * settle of the handler's message.
+   */
   published: {
     readonly topic: string
+    /** Messages of the call. */
+    readonly count: number
     readonly receipts: readonly Receipt[]
     readonly via: PublishBatch['via']
     readonly startMs: number
@@ -37,7 +42,15 @@ export interface Events {
     readonly refused?: 'LEASE_LOST'
   }
   /** Messages of a consumer that went silent were released to others. */
-  recovered: { readonly topic: string; readonly group: string; readonly ranges: number; readonly crashed: number }
+  recovered: {
+    readonly topic: string
+    readonly group: string
+    readonly ranges: number
+    /** Messages that it was running, or may have been. */
+    readonly crashed: number
+    /** Those of them that had crashed too often: they are dead letters. */
+    readonly dead: number
+  }
   /** Dead letters were made ready again. */
   redriven: { readonly topic: string; readonly group: string; readonly count: number }
   /** Redis was reached, or lost. */

@@ -49,7 +49,7 @@ export interface Scope {
   context(name: string, make: (delivery: Delivery) => unknown): void
   /** Adds fields to the log lines written in a handler. */
   logBindings(bindings: () => Record<string, unknown>): void
-  /** The numbers of several topics in one call. From `ready` on. */
+  /** The numbers of several topics in one call, of whatever topics: the application's, others in Redis, plugins' own. From `ready` on. Rejects with `INVALID_TOPIC`. */
   stats(topics: readonly string[]): Promise<Record<string, TopicStats>>
   /** Declares a script and gives the function that runs it (from `ready` on) on one topic's keys. Rejects with a `BuswayError`. */
   script<A extends GuardArgs, R = unknown>(script: PluginScript): (topic: string, ...args: A) => Promise<R>

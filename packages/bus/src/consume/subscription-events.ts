@@ -55,7 +55,7 @@ export class SubscriptionEvents {
   recovered({ ranges, crashed, dead }: Recovered): void {
     const { pipeline, topic, group, log } = this.#subject
     log.warn({ ranges, crashed, dead }, 'Released what a consumer held that went silent')
-    pipeline.emit('recovered', { topic, group, ranges, crashed })
+    pipeline.emit('recovered', { topic, group, ranges, crashed, dead })
   }
 
   /** Answers the reason, for what still runs under the lost lease. */

@@ -1,4 +1,6 @@
 /** What a plugin's setup is given: each call writes one declaration down. */
+
+import { readStats } from '../admin/stats.js'
 import type {
   BatchMiddleware,
   Bus,
@@ -17,6 +19,7 @@ import type {
 } from '../api/index.js'
 import { BuswayError } from '../errors/index.js'
 import type { ScriptRunner } from '../seams.js'
+import { checkTopic } from '../validate/names.js'
 import type { Declared, OptionCheck } from './declared.js'
 import { checkGuard } from './guards.js'
 import { nameOwned } from './keys.js'
@@ -128,9 +131,12 @@ export class PluginScope implements Scope {
   }
 
   async stats(topics: readonly string[]): Promise<Record<string, TopicStats>> {
-    const { bus } = this
+    const runner = this.#around.runner()
+    for (const topic of topics) checkTopic(topic, true)
     // One pipeline on the wire: the calls leave together.
-    const entries = await Promise.all(topics.map(async (name) => [name, await bus.topic(name).stats()] as const))
+    const entries = await Promise.all(
+      topics.map(async (name) => [name, (await readStats({ runner }, name)).stats] as const),
+    )
     return Object.fromEntries(entries)
   }
 

@@ -131,16 +131,7 @@ export class BusPublisher implements Publisher {
     const pipeline = this.#settings.pipeline()
     const send = (): Promise<Receipt[]> => this.#send(batch, signal, wanted, pipeline)
     if (!pipeline.listens('published')) return pipeline.publish === undefined ? send() : pipeline.publish(batch, send)
-    const { topic, via } = batch
-    const startMs = Date.now()
-    try {
-      const receipts = await (pipeline.publish === undefined ? send() : pipeline.publish(batch, send))
-      pipeline.emit('published', { topic, receipts, via, startMs, endMs: Date.now() })
-      return receipts
-    } catch (error) {
-      pipeline.emit('published', { topic, receipts: [], via, startMs, endMs: Date.now(), error: error as Error })
-      throw error
-    }
+    return told(pipeline, batch, () => (pipeline.publish === undefined ? send() : pipeline.publish(batch, send)))
   }
 
   async #send(
@@ -188,7 +179,8 @@ export class BusPublisher implements Publisher {
       return [{ id: prepared.special?.id ?? '', topic, status: 'accepted' }]
     }
     const batch: PublishBatch = { topic, messages: [message], via: 'settle' }
-    await (pipeline.publish === undefined ? send() : pipeline.publish(batch, send))
+    const run = () => (pipeline.publish === undefined ? send() : pipeline.publish(batch, send))
+    await (pipeline.listens('published') ? told(pipeline, batch, run) : run())
     if (staged !== undefined) return staged
     throw new BuswayError(
       'PLUGIN_MISUSE',
@@ -263,6 +255,23 @@ const ofSettles = (): BuswayError =>
     'INVALID_OPTIONS',
     'ctx.publish: durability is of publishes by themselves. What joins a settle is lost with it, if at all, and then the message runs again. Leave it out.',
   )
+
+/** Tells observers of a publish, with moments that are finer than milliseconds. */
+async function told(pipeline: Pipeline, batch: PublishBatch, run: () => Promise<Receipt[]>): Promise<Receipt[]> {
+  const { topic, via, messages } = batch
+  const now = () => performance.timeOrigin + performance.now()
+  const startMs = now()
+  const tell = (receipts: readonly Receipt[], error?: { error: Error }) =>
+    pipeline.emit('published', { topic, count: messages.length, receipts, via, startMs, endMs: now(), ...error })
+  try {
+    const receipts = await run()
+    tell(receipts)
+    return receipts
+  } catch (error) {
+    tell([], { error: error as Error })
+    throw error
+  }
+}
 
 const isBare = (pipeline: Pipeline): boolean =>
   pipeline.publish === undefined && pipeline.guards.publish.length === 0 && !pipeline.listens('published')
