@@ -54,7 +54,8 @@ describe('the published packages, installed alone into an empty project', functi
         'dist/index.d.ts',
       ])
       const strays = files.filter(
-        (file) => !/^(package\.json|LICENSE|README\.md|busway\.schema\.json$|(dist|lib|scripts)\/)/.test(file),
+        (file) =>
+          !/^(package\.json|LICENSE|README\.md|busway\.schema\.json$|dashboard\.json$|(dist|lib|scripts)\/)/.test(file),
       )
       expect(strays, name).to.deep.equal([])
       expect(

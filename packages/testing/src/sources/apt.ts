@@ -60,7 +60,7 @@ async function fetchServer(apt: Apt, family: Family, folder: string, env: NodeJS
 }
 
 /** apt-get and apt-cache, with the system's package lists, or after `fetchOwnLists` with lists in our own folder. */
-class Apt {
+export class Apt {
   // Root would download as the user _apt, which cannot write to our folder.
   #options = ['-q', '-o', 'APT::Sandbox::User=root']
   readonly #work: string
@@ -113,7 +113,7 @@ function libraries(dependencies: string): string[] {
   return firstChoices.filter((name) => /^(lib|lua-)/.test(name) && name !== 'libc6')
 }
 
-async function unpack(folder: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+export async function unpack(folder: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const archives = (await readdir(folder)).filter((file) => file.endsWith('.deb'))
   for (const archive of archives) {
     const result = await run('dpkg-deb', ['-x', join(folder, archive), join(folder, 'root')], {

@@ -21,8 +21,8 @@ export const findInCache: Finder = async (env) => {
  * home cannot be written, a folder of this user's in the temporary folder. In it one folder for each kind of system,
  * since a home may be shared by machines on which the same binary does not run.
  */
-export async function cacheFolder(env: NodeJS.ProcessEnv): Promise<string> {
-  return join(await cacheRoot(env), `redis-${await systemId()}-${process.arch}`)
+export async function cacheFolder(env: NodeJS.ProcessEnv, program = 'redis'): Promise<string> {
+  return join(await cacheRoot(env), `${program}-${await systemId()}-${process.arch}`)
 }
 
 async function cacheRoot(env: NodeJS.ProcessEnv): Promise<string> {
