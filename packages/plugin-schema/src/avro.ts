@@ -18,11 +18,20 @@ export interface AvroSchema<T> extends StandardSchemaV1<T, T>, PluginSchema {
 /** The type of the values of a schema that `avro` made. */
 export type Infer<A> = A extends StandardSchemaV1<unknown, infer T> ? T : never
 
+const PLUGIN = 'schema'
 const codecs = new WeakMap<object, Codec>()
 
-/** `undefined` for any other schema. */
-export const codecOf = (schema: object | undefined): Codec | undefined =>
-  schema === undefined ? undefined : codecs.get(schema)
+/** `undefined` for any other schema. One that another copy of this package made is known by what it says of itself. */
+export function codecOf(schema: object | undefined): Codec | undefined {
+  if (schema === undefined) return undefined
+  const known = codecs.get(schema)
+  if (known !== undefined) return known
+  const { text, '~busway': needs } = schema as Partial<AvroSchema<unknown>>
+  if (needs?.requires !== PLUGIN || text === undefined) return undefined
+  const codec = new Codec(JSON.parse(text))
+  codecs.set(schema, codec)
+  return codec
+}
 
 /**
  * A topic's body as an Avro schema, from which its type follows. Published on a bus with `schema()`; on one without it is `CONFIG_INVALID`.
@@ -41,7 +50,7 @@ export function avro<const S>(schema: S): AvroSchema<InferSchema<S>> {
     fingerprint: Uint8Array.from(codec.fingerprint),
     canonical: codec.canonical,
     text: codec.text,
-    '~busway': { requires: 'schema', add: 'schema() of @busway/plugin-schema' },
+    '~busway': { requires: PLUGIN, add: 'schema() of @busway/plugin-schema' },
     '~standard': {
       version: 1,
       vendor: '@busway/plugin-schema',

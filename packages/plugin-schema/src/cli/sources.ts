@@ -3,6 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { createBus, type TopicDefinition } from '@busway/bus'
+import { codecOf } from '../avro.js'
 import { Codec } from '../codec/codec.js'
 import { schema } from '../plugin.js'
 import { SchemaError } from '../schema/parse.js'
@@ -57,10 +58,8 @@ const modules =
     const found = new Map<string, Version[]>()
     for (const value of Object.values(exported)) {
       for (const [topic, { body }] of Object.entries(value?.definitions ?? {})) {
-        // Not by its identity: the module may have loaded another copy of this package.
-        const { text } = (body ?? {}) as { text?: string; '~busway'?: unknown }
-        if (text !== undefined && body !== undefined && '~busway' in body)
-          found.set(topic, [{ version: Number.POSITIVE_INFINITY, codec: parsed(text, topic) }])
+        const codec = codecOf(body)
+        if (codec !== undefined) found.set(topic, [{ version: Number.POSITIVE_INFINITY, codec }])
       }
     }
     if (found.size === 0) throw new CommandError(`${path} exports no topics with a body by avro()`)
