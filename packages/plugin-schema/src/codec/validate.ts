@@ -182,12 +182,12 @@ function problemOf(
   const logical = 'logical' in node ? node.logical : undefined
   switch (node.kind) {
     case 'int':
-      return value === ((value as number) | 0) ? undefined : `should be a whole number of 32 bits, and is ${value}`
+      return value === ((value as number) | 0) ? undefined : 'should be a whole number of 32 bits'
     case 'long':
       if (value instanceof Date) return dateProblem(value.getTime())
       return Number.isInteger(value) && Math.abs(value as number) < LONG_BOUND
         ? undefined
-        : `should be a whole number within 2^52, and is ${value}`
+        : 'should be a whole number within 2^52'
     case 'string':
       return logical?.name === 'uuid' && !UUID.test(value as string) ? 'is no UUID' : undefined
     case 'enum':
