@@ -1,3 +1,4 @@
+import { BuswayError } from '@busway/bus'
 import { expect } from 'chai'
 import { Codec } from '../../packages/plugin-schema/src/codec/codec.js'
 import { Readers } from '../../packages/plugin-schema/src/registry/readers.js'
@@ -45,6 +46,12 @@ describe('readers of other versions', () => {
     for (const topic of ['a', 'b', 'a', 'c', 'a', 'b']) await readers.reader(topic, reader, fingerprint)
     // a, b, c; then b again, which c had driven out.
     expect(fetched.length).to.equal(4)
+  })
+
+  it('fail as Redis does while it is away, so that the message is tried again', async () => {
+    const away = new BuswayError('REDIS_UNAVAILABLE', 'away')
+    const readers = new Readers(() => Promise.reject(away), 10)
+    expect(await readers.reader('orders', reader, fingerprint).catch((failure) => failure)).to.equal(away)
   })
 
   it('are refused for what the registry has that is no schema', async () => {
