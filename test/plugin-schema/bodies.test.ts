@@ -134,6 +134,13 @@ describe('bodies by Avro', () => {
     expect((await refusal(() => nulls.publish('orders', new Array(10_001).fill(null)))).message).to.contain('10000')
   })
 
+  it('are refused with text that would arrive as another', async () => {
+    const bus = busOf(world, avro({ type: 'map', values: 'string' }))
+    const error = await refusal(() => bus.publish('orders', { a: 'x\ud800', 'b\udc00': 'y', c: '\ud83d\ude00' }))
+    const { issues } = error.details as { issues: { message: string }[] }
+    expect(issues.map(({ message }) => message)).to.deep.equal(new Array(2).fill('is text with half a character'))
+  })
+
   it('that a plugin made unfit are refused as well', async () => {
     const bus = busOf(world, avro('string'), {
       plugins: [

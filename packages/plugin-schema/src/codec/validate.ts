@@ -125,6 +125,7 @@ class Validation {
     for (const [key, item] of Object.entries(value)) {
       this.#path[at] = key
       if (key === '__proto__') this.#add('is no key for a map')
+      else if (!isWellFormed(key)) this.#add(MALFORMED)
       else this.check(values, item)
     }
     this.#path.pop()
@@ -189,6 +190,7 @@ function problemOf(
         ? undefined
         : 'should be a whole number within 2^52'
     case 'string':
+      if (!isWellFormed(value as string)) return MALFORMED
       return logical?.name === 'uuid' && !UUID.test(value as string) ? 'is no UUID' : undefined
     case 'enum':
       return node.symbols.includes(value as string) ? undefined : `should be one of ${node.symbols.join(', ')}`
@@ -203,6 +205,11 @@ function problemOf(
       return undefined
   }
 }
+
+/** UTF-8 would make something else of half a surrogate pair. */
+const MALFORMED = 'is text with half a character'
+/** Of ES2024, and in every Node that is supported. */
+const isWellFormed = (text: string): boolean => (text as string & { isWellFormed(): boolean }).isWellFormed()
 
 const dateProblem = (ms: number): string | undefined =>
   Number.isNaN(ms) ? 'is an invalid Date' : Math.abs(ms) < LONG_BOUND ? undefined : 'is a Date beyond the year 144683'
