@@ -110,7 +110,7 @@ describe('registering a plugin', () => {
     [
       'an event that does not exist',
       (scope) => scope.observe('acked' as 'settled', () => {}),
-      /published, fetched, settled/,
+      /published, subscribed, fetched, settled/,
     ],
     ['a middleware that is none', (scope) => scope.publish('enrich', undefined as never), /undefined for a function/],
     [

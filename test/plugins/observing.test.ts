@@ -7,11 +7,12 @@ import { refusal } from './refusal.js'
 
 type Seen = { [E in keyof Events]: Received<Events[E]> }
 
-const names = ['published', 'fetched', 'settled', 'recovered', 'redriven', 'connection'] as const
+const names = ['published', 'subscribed', 'fetched', 'settled', 'recovered', 'redriven', 'connection'] as const
 
 function observer() {
   const seen: Seen = {
     published: new Received(),
+    subscribed: new Received(),
     fetched: new Received(),
     settled: new Received(),
     recovered: new Received(),
@@ -56,6 +57,16 @@ describe('observers', () => {
     const [event] = await seen.published.count(1)
     expect(event?.receipts).to.deep.equal([])
     expect(event?.error).to.equal(error)
+  })
+
+  it('see what is consumed, before anything comes; of a pattern each topic', async () => {
+    const { seen, observing } = observer()
+    const bus = equipped(world, [observing])
+    await bus.consume('orders.paid', () => {}, { group: 'ledger' }).ready
+    expect(seen.subscribed.items).to.deep.equal([{ topic: 'orders.paid', group: 'ledger' }])
+    await bus.consume('refunds.*', () => {}).ready
+    await bus.publish('refunds.wanted', 1)
+    expect((await seen.subscribed.count(2))[1]).to.deep.equal({ topic: 'refunds.wanted', group: 'test' })
   })
 
   it('see what a handler stages, to go out with its settle', async () => {

@@ -21,6 +21,8 @@ export interface Events {
     readonly endMs: number
     readonly error?: Error
   }
+  /** A subscription has begun to consume a topic; that of a pattern says so for each of its topics. */
+  subscribed: { readonly topic: string; readonly group: string }
   /** Messages arrived. */
   fetched: {
     readonly topic: string

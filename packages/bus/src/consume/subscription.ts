@@ -134,6 +134,7 @@ class ConsumerSubscription implements OwnedSubscription {
       ...{ topic, group, options, publisher, pipeline, watching },
       log: log.child({ topic, group }),
     }
+    pipeline.emit('subscribed', { topic, group })
     const events = new SubscriptionEvents(subject, this.#dependencies)
     const { backlog, pace } = this.#intake
     const processor = new Processor(subject, this.#settings, this.#work, {

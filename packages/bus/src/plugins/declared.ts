@@ -43,7 +43,7 @@ export const nothingDeclared = (plugin: Plugin): Declared => ({
   decode: [],
   handle: [],
   batch: [],
-  observers: { published: [], fetched: [], settled: [], recovered: [], redriven: [], connection: [] },
+  observers: { published: [], subscribed: [], fetched: [], settled: [], recovered: [], redriven: [], connection: [] },
   options: { publish: new Map(), consume: new Map() },
   context: new Map(),
   logBindings: [],

@@ -41,6 +41,7 @@ export function inspectPlugins(service: string, plugins: readonly Declared[]): I
     bus: owners(({ additions }) => additions),
     observers: {
       published: observers('published'),
+      subscribed: observers('subscribed'),
       fetched: observers('fetched'),
       settled: observers('settled'),
       recovered: observers('recovered'),

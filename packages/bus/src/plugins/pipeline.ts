@@ -82,6 +82,7 @@ function observersOf(plugins: readonly Declared[]): { readonly [E in keyof Event
     plugins.flatMap(({ plugin, observers }) => observers[event].map((observer) => ({ plugin: plugin.name, observer })))
   return {
     published: of('published'),
+    subscribed: of('subscribed'),
     fetched: of('fetched'),
     settled: of('settled'),
     recovered: of('recovered'),
