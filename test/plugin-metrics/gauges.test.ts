@@ -52,9 +52,13 @@ describe('metrics of the state of queues', () => {
     gate.open()
   })
 
-  it('are read of the topics that the bus defines and meets, of all, of those of a list, or of none', async () => {
+  it('are read of the topics that the bus defines, consumes and meets, of all, of those of a list, or of none', async () => {
     const other = world.bus()
     await other.publish('elsewhere', 1)
+    const listed = measured(world)
+    await listed.consume('idle', () => {}).ready
+    expect(valuesOf(await scrape(listed), 'busway_group_consumers')).to.deep.equal({ 'topic=idle group=test': 1 })
+    await listed.close()
     const read = async (gauges: NonNullable<Parameters<typeof metrics>[0]>['gauges']) => {
       await using bus = createBus({
         service: 'test',
@@ -68,7 +72,7 @@ describe('metrics of the state of queues', () => {
       return Object.keys(valuesOf(await scrape(bus), 'busway_topic_scheduled'))
     }
     expect(await read('own')).to.deep.equal(['topic=defined', 'topic=met'])
-    expect(await read('all')).to.deep.equal(['topic=elsewhere', 'topic=met'])
+    expect(await read('all')).to.deep.equal(['topic=elsewhere', 'topic=idle', 'topic=met'])
     expect(await read(['elsewhere'])).to.deep.equal(['topic=elsewhere'])
     expect(await read(false)).to.deep.equal([])
   })

@@ -62,6 +62,7 @@ function measure(scope: Scope, meter: Meter, { maxTopics, gauges }: ReturnType<t
     ),
   )
   for (const topic of Object.keys(scope.topics)) labels.tellsApart(topic)
+  scope.observe('subscribed', ({ topic }) => void labels.of(topic))
   record(scope, createInstruments(meter), labels)
   observeQueues(scope, meter, labels, gauges)
 }
