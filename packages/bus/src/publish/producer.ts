@@ -322,6 +322,8 @@ export class Producer {
     try {
       const groups = await register()
       await runner.run(declare, topic, { session, groups, ...(settings === undefined ? {} : { settings }) })
+      // A deletion that was under way may have taken it out of the registry in between.
+      await register()
     } catch (error) {
       await this.#refusedToOpen(error)
       return false

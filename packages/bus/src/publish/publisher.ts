@@ -210,6 +210,8 @@ export class BusPublisher implements Publisher {
     const settings = settingsOf(catalog.definition(topic))
     const groups = await this.#register(topic)
     await runner.runRepeatable(declare, topic, { groups, ...(settings === undefined ? {} : { settings }) })
+    // A deletion that was under way may have taken it out of the registry in between.
+    await this.#register(topic)
   }
 
   forgetTopic(topic: string): void {
