@@ -34,6 +34,10 @@ export async function consumeUntilStopped(
   const file = openJournal()
   await using bus = await connect(service, file)
   await Promise.all(consume(bus, file).map(({ ready }) => ready))
-  tell({ kind: 'ready' })
+  const metrics = metricsUrlOf(bus)
+  tell({ kind: 'ready', ...(metrics && { metrics }) })
   await stop
 }
+
+/** Where the deployment's metrics are served, if it has any: what only a deployment adds is in no types. */
+const metricsUrlOf = (bus: object): string | undefined => (bus as { metrics?: { url?: string } }).metrics?.url

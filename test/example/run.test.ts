@@ -34,9 +34,14 @@ describe('the example, run whole', () => {
     await nothingIsLeft()
   })
 
-  it('shows one flight on its way through the services, as OpenTelemetry has seen it', async function () {
+  it('serves metrics while it runs, and shows one flight on its way through the services, as OpenTelemetry has seen it', async function () {
     this.timeout(90_000)
     const program = start(['--flights', '300', '--seconds', '1', '--kill', 'none'])
+    await program.says(/ledger-2 +http:\S+\n/)
+    const [, url = ''] = /ledger-1 +(http:\S+)\n/.exec(program.output) ?? []
+    expect(await (await fetch(url)).text(), 'metrics while it runs').to.contain(
+      'messaging_destination_name="flights.departed"',
+    )
     expect(await program.end(), program.output).to.equal(0)
     const [, trace = ''] = /One flight on its way through the services:\n(.*?)\n\n/s.exec(program.output) ?? []
     expect(trace).to.match(/^ {2}create flights\.departed +feed-1 /)

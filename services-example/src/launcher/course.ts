@@ -55,8 +55,9 @@ export class Course {
   /** Rejects when a process ends by itself, and when it is interrupted. */
   async run(): Promise<Outcome> {
     const gateway = await this.#startGateway()
-    await this.#inTime(Promise.all(CONSUMERS.map((service) => this.#startConsumer(service))))
+    const consumers = await this.#inTime(Promise.all(CONSUMERS.map((service) => this.#startConsumer(service))))
     this.#scene.display.note(`Processes: ${this.#scene.crew.describe()}.`)
+    await this.#noteMetrics(consumers)
     const watch = this.#startFeed(gateway)
     let stalled: string | undefined
     try {
@@ -69,6 +70,18 @@ export class Course {
     }
     const evidence = await this.#close(watch, gateway)
     return { evidence, ...(stalled && { stalled }) }
+  }
+
+  /** Of each process, while it runs. */
+  async #noteMetrics(consumers: readonly ServiceProcess[]): Promise<void> {
+    const served = await Promise.all(
+      consumers.map(async ({ name, ready }) => {
+        const { metrics } = await ready
+        return metrics === undefined ? [] : [`  ${name.padEnd(11)}  ${metrics}`]
+      }),
+    )
+    const lines = served.flat()
+    if (lines.length > 0) this.#scene.display.note(['Metrics for Prometheus, while they run:', ...lines].join('\n'))
   }
 
   async #startGateway(): Promise<GatewayClient> {

@@ -2,7 +2,7 @@
 
 /** From a service to the launcher. */
 export type Told =
-  | { kind: 'ready'; url?: string }
+  | { kind: 'ready'; url?: string; metrics?: string }
   /** How many flights, so far. */
   | { kind: 'published'; count: number }
 
