@@ -136,6 +136,7 @@ function checkLog(
 ): void {
   const logged = new Map<string, number>()
   const followed = new Map<string, number>()
+  // That of a topic which is deleted is replayed by nobody: what was withdrawn from it is forgotten, so it may have a message twice.
   const logs = [topic.log, ...[...topic.groups.values()].map(({ log }) => log)]
   for (const log of logs) {
     let end = 0
@@ -150,7 +151,8 @@ function checkLog(
       for (let index = range.from; index < range.from + range.count; index++) {
         const message = nameOf({ ...range, from: index })
         const before = logged.get(message)
-        if (before !== undefined && !(before < (topic.logGone.get(message) ?? 0))) say(`${message} is logged twice`)
+        if (log === topic.log && before !== undefined && !(before < (topic.logGone.get(message) ?? 0)))
+          say(`${message} is logged twice`)
         logged.set(message, score)
       }
     }
