@@ -87,14 +87,15 @@ conformance('a request', (world) => {
     const bus = world.bus()
     const gate = new Gate()
     const settled = new Received<unknown>()
-    bus.consume('slow', async ({ body }) => {
+    await bus.consume('slow', async ({ body }) => {
       if (body === 'late') await gate.opened
       settled.add(body)
       return body
-    })
-    const error = await failure(bus.request('slow', 'late', { timeout: 100 }))
+    }).ready
+    // Long enough for it to begin.
+    const error = await failure(bus.request('slow', 'late', { timeout: 500 }))
     expect(error).to.include({ code: 'REQUEST_TIMEOUT' })
-    expect(error.message).to.match(/^No reply from slow within 100 ms\./)
+    expect(error.message).to.match(/^No reply from slow within 500 ms\./)
     gate.open()
     await settled.count(1)
     expect(await bus.request('slow', 'next')).to.equal('next')

@@ -33,7 +33,7 @@ export function world(options: WorldOptions = {}): World {
   const namespaces: string[] = []
   // Before the server is stopped: hooks run in the order of their registration.
   after(async function () {
-    this.timeout(30_000)
+    this.timeout(60_000)
     await expectNothingLeft(place.server.url, namespaces)
   })
   const place = privateRedis(options)
