@@ -99,6 +99,11 @@ describe('a cron expression', () => {
     expect(cronProblem('@sometimes')).to.be.a('string')
   })
 
+  it('knows as its last time also one that was put off for an hour that is left out', () => {
+    const timing = cron('30 2 * * 0', 'Europe/Berlin')
+    expect(lastUntil(timing, 0, at('2026-03-29T05:00:00Z'))).to.equal(at('2026-03-29T01:30:00Z'))
+  })
+
   it('knows its last time as well as its next', () => {
     fc.assert(
       fc.property(

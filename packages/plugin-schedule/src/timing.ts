@@ -39,11 +39,18 @@ function cronAfter(timing: Timing, afterMs: number): number | undefined {
 
 /** The parser's own step back leaves out a time that is now, so it is asked from a moment later. */
 function cronUntil(timing: Timing, untilMs: number): number | undefined {
-  return tried(() =>
+  let lastMs = tried(() =>
     parse(timing, untilMs + 1)
       .prev()
       .getTime(),
   )
+  // Nor does it know of a time that a change of the clocks has put off; forwards it does.
+  for (let steps = 0; lastMs !== undefined && steps < 5; steps++) {
+    const nextMs = cronAfter(timing, lastMs)
+    if (nextMs === undefined || nextMs > untilMs) break
+    lastMs = nextMs
+  }
+  return lastMs
 }
 
 const parse = ({ cron = '', timezone = 'UTC' }: Timing, fromMs: number) =>
