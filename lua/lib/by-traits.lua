@@ -17,8 +17,8 @@ end
 function lib.byPriority(texts)
   local plain, prioritized, messages = {}, {}, 0
   for _, text in ipairs(texts) do
-    local range = lib.hasTraits(text) and lib.parseRange(text)
-    if range and range.priority ~= 0 then
+    if lib.hasTraits(text) and lib.hasPriority(text) then
+      local range = lib.parseRange(text)
       range.text = text
       prioritized[#prioritized + 1] = range
       messages = messages + range.count

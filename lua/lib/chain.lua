@@ -33,7 +33,8 @@ function lib.takeChains(group, basket)
         call('HINCRBY', group.G .. 'keys', key, n)
         lib.count(group.state, 'held', -n)
         lib.count(group.state, 'ready', n) -- lowered again by all that is taken
-        if call('EXISTS', lib.lineOf(group, key)) == 0 then emptied[#emptied + 1] = key end
+      elseif not basket.full then
+        emptied[#emptied + 1] = key
       end
     end
   end

@@ -65,15 +65,25 @@ function lib.reportBatch(body, key)
   })
 end
 
+-- Whether it can be a topic, or a partition of one. What cannot would name keys that are another's.
+local function isTopic(name)
+  name = string.match(name, '^(.*)#%d+%.%d+%.%d+$') or name
+  if #name > 200 or name == '$bus' or name == '__proto__' then return false end
+  if string.match(name, '^%$[%w._-]+$') then return true end
+  return string.match(name, '^[%w_-][%w._-]*$') ~= nil and not string.find(name .. '.', '..', 1, true)
+end
+
 function lib.report(batch, to, left, id, group, outcome, detail)
   local decoded, target = pcall(cjson.decode, to)
   if not decoded or type(target) ~= 'table' then return end
   if type(target.requester) == 'string' then
     --@include lib/reply
     lib.reply(target, lib.reportBody(id, group, outcome, detail), lib.endedEverywhere(batch, left))
-  elseif type(target.topic) == 'string' then
+  elseif type(target.topic) == 'string' and isTopic(target.topic) then
     local key = type(target.key) == 'string' and target.key or nil
-    lib.putInOutbox(target.topic, { v = lib.reportBatch(lib.reportBody(id, group, outcome, detail), key) })
+    local body = string.sub(lib.reportBody(id, group, outcome, detail), 1, -2)
+    body = body .. ',"last":' .. (lib.endedEverywhere(batch, left) and 'true' or 'false') .. '}'
+    lib.putInOutbox(target.topic, { v = lib.reportBatch(body, key) })
   end
 end
 

@@ -124,6 +124,16 @@ function lib.keepUnclaimed(plan)
   lib.callWith('LPUSH', P .. 'unclaimed', lib.reversed(plan.front))
 end
 
+-- Whether this script may lease to sessions that wait: not one that holds a session's numbers itself.
+lib.pushes = false
+
+-- The only batch, if it is one message that is ready now, without traits, and does not expire.
+function lib.alone(plan)
+  local batch = plan.batches[1]
+  if plan.backCount ~= 1 or plan.frontCount > 0 or batch.total > 1 or (batch.traits or '') ~= '' then return nil end
+  return string.byte(batch.value, 2) % 2 == 0 and batch
+end
+
 function lib.enqueue(plan)
   if #plan.batches == 0 then return end
   local groups = lib.allGroups()
@@ -158,6 +168,12 @@ function lib.enqueue(plan)
     lib.appendToLog({ plan.back, plan.front }, plan.backCount + plan.frontCount)
   end
   if #groups == 0 then return lib.keepUnclaimed(plan) end
+  local lone = lib.pushes and #plan.batches == 1 and lib.alone(plan)
+  if lone then
+    --@include lib/push
+    for _, group in ipairs(groups) do lib.giveAlone(group, plan.back[1], lone.value) end
+    return
+  end
   for _, group in ipairs(groups) do
     lib.give(group, plan.back, plan.backCount)
     lib.give(group, plan.front, plan.frontCount, true)

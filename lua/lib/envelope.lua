@@ -1,22 +1,6 @@
 -- Reads batches, see docs/wire-format.md. Never decodes a body.
 
-function lib.u16(text, at)
-  local a, b = string.byte(text, at, at + 1)
-  return a + b * 256
-end
-
-function lib.u32(text, at)
-  local a, b, c, d = string.byte(text, at, at + 3)
-  return a + b * 256 + c * 65536 + d * 16777216
-end
-
--- The number of messages, or nil if this is no batch that we know.
-function lib.batchCount(value)
-  if #value < 20 or string.byte(value, 1) ~= 1 or string.byte(value, 2) > 3 then return nil end
-  local n = lib.u16(value, 3)
-  if n == 0 or #value < 12 + lib.u16(value, 11) + 4 * (n + 1) then return nil end
-  return n
-end
+--@include lib/batch-count
 
 -- tag -> list of values
 function lib.properties(props)
@@ -44,15 +28,15 @@ end
 
 -- What decides where messages wait, as ranges carry it: '' for nothing. `place`: see lib/marks.
 function lib.traitsOf(found, place)
-  local priority = tonumber(found[PRIORITY] and string.match(found[PRIORITY][1], '^-?%d+$') or 0)
+  local priority = found[PRIORITY] and string.match(found[PRIORITY][1], '^-?%d+$')
+  priority = priority and #priority <= 17 and tonumber(priority) or 0 -- clients refuse a longer one
   local key = found[KEY] and found[KEY][1] or ''
   if priority == 0 and key == '' and not place then return '' end
   return '!' .. string.format('%.0f', priority) .. (place and string.format('@%.0f', place) or '') .. ',' .. #key .. ',' .. key
 end
 
--- The properties, or nil if there is nothing but the source: the usual case costs two reads of two bytes.
+-- The properties, or nil if there is nothing but the source.
 function lib.moreThanSource(value)
-  local length = lib.u16(value, 11)
-  if length < 3 or lib.u16(value, 14) + 3 == length then return nil end
-  return string.sub(value, 13, 12 + length)
+  if lib.isPlain(value) then return nil end
+  return string.sub(value, 13, 12 + lib.u16(value, 11))
 end

@@ -34,6 +34,15 @@ function lib.allowedBy(group, calls, keys, want)
   return want, limitedMs
 end
 
+-- Whether a guard has anything to say of ordering keys.
+function lib.asksKeys(calls)
+  for _, c in ipairs(calls) do
+    local guard = fetchGuards[c.guard]
+    if guard and (guard.guard.checkKey or guard.guard.applyKey) then return true end
+  end
+  return false
+end
+
 function lib.isSkipped(group, calls, keys, id)
   for _, c in ipairs(calls) do
     local guard = fetchGuards[c.guard]

@@ -1,7 +1,9 @@
 -- Taking work. What is next is decided in `takeReady`.
 -- Needs: call, time, counts, range.
 
-local MOST_MESSAGES, MOST_RANGES, PAGE = 1000, 64, 8
+local MOST_MESSAGES, MOST_RANGES = 1000, 64
+-- Ranges are read so many at first, since one may be all that is taken, then more.
+local PAGE, LARGER_PAGE = 8, 32
 
 -- The bytes of several ranges: lone messages by one HMGET, whole batches by one MGET, parts by GETRANGE.
 function lib.valuesOf(ranges)
@@ -29,9 +31,11 @@ end
 -- the last range if need be. `read(first, last)` answers ranges' texts from where they wait. Answers how many left it whole or in part, and what of
 -- the last remains there.
 function lib.fill(basket, read)
-  local taken, n, remainder = basket.taken, 0, nil
+  local taken, n, remainder, page = basket.taken, 0, nil, PAGE
   while not basket.full and basket.messages < basket.want and #taken < MOST_RANGES do
-    local texts = read(n, n + math.min(PAGE, MOST_RANGES - #taken) - 1)
+    local asked = math.min(page, MOST_RANGES - #taken)
+    page = LARGER_PAGE
+    local texts = read(n, n + asked - 1)
     local ranges, room = {}, basket.want - basket.messages
     for i, text in ipairs(texts) do
       if room <= 0 then break end
@@ -66,7 +70,7 @@ function lib.fill(basket, read)
       if range.key then basket.keyed = true end
       if range.rest then basket.rests[#basket.rests + 1] = range.rest end
     end
-    if #texts < PAGE then break end
+    if #texts < asked then break end
   end
   return n, remainder
 end
@@ -113,7 +117,7 @@ function lib.takeReady(group, want, wantBytes, prioritized, limited)
 end
 
 function lib.mayExpire(value)
-  return value and string.byte(value, 2) % 2 == 1 -- EXPIRES
+  return value and #value > 1 and string.byte(value, 2) % 2 == 1 -- EXPIRES
 end
 
 function lib.anyMayExpire(taken)

@@ -1,5 +1,6 @@
 -- The lines of ordering keys. Of each key a group has messages that are out (ready, leased, retrying or suspect: one range, or what one session
 -- holds), counted in the hash `keys`, and its line behind them, in order. A key is there only while it has messages.
+-- The set `lines` has every key that has a line; one whose line ran out stays in it until that is found, when its turn passes: so nobody asks after each message.
 -- A store is a group, or what no group has yet. Included where messages have keys. Needs: call, counts, range, groups.
 
 --@include lib/ready
@@ -117,9 +118,9 @@ function lib.passKeys(group)
         left = lib.parseRange(text).count
         nexts[#nexts + 1] = text
         nextMessages = nextMessages + left
-        lib.count(group.state, 'held', -left)
+      else
+        emptied[#emptied + 1] = key
       end
-      if call('EXISTS', lib.lineOf(group, key)) == 0 then emptied[#emptied + 1] = key end
     end
     if #back > 0 then
       lib.putInLine(group, key, back, true)
@@ -128,6 +129,7 @@ function lib.passKeys(group)
     end
     if left > 0 then kept[#kept + 1], kept[#kept + 2] = key, left else gone[#gone + 1] = key end
   end
+  lib.count(group.state, 'held', -nextMessages)
   lib.callWith('HSET', hash, kept)
   lib.callWith('HDEL', hash, gone)
   lib.callWith('SADD', group.G .. 'lines', lined)

@@ -12,12 +12,14 @@ function lib.leasesOf(session)
   return leases
 end
 
--- How many messages of each lease are open, and how many of them are probably running: the first of all, in the order of the leases.
-function lib.findRunning(leases, concurrency)
+-- How many messages of each lease are open, and how many of them are probably running: the first of all, in the order of the leases. What was pushed and
+-- not seen yet (`unseen`: the first such lease) is not.
+function lib.findRunning(leases, concurrency, unseen)
   local started = {}
+  unseen = tonumber(unseen) or math.huge
   for _, lease in ipairs(leases) do
     lease.open = lib.unfinished(lease.range, lease.range.from, lease.range.count)
-    lease.running = math.min(concurrency, lease.open)
+    lease.running = lease.number < unseen and math.min(concurrency, lease.open) or 0
     -- Of a key only the first can be.
     local key = lease.range.key
     if key and lease.open > 0 then

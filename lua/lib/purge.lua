@@ -71,11 +71,14 @@ end
 
 local MOST_LINES = 20
 
--- Of some lines, what stands at their heads.
+-- Of some lines, what stands at their heads. What `lines` has of keys whose line ran out goes, and counts as something done.
 function lib.purgeLines(group, limit, outcome, untilMs)
+  local ranOut = {}
   for _, key in ipairs(call('SRANDMEMBER', group.G .. 'lines', MOST_LINES)) do
     local line, ranges, messages = group.line .. key, {}, 0
-    for _, text in ipairs(call('LRANGE', line, 0, math.min(limit, MOST_READ) - 1)) do
+    local texts = call('LRANGE', line, 0, math.min(limit, MOST_READ) - 1)
+    if #texts == 0 then ranOut[#ranOut + 1] = key end
+    for _, text in ipairs(texts) do
       local range = lib.parseRange(text)
       local time = untilMs and lib.batchTime(range)
       if time and time > untilMs then break end
@@ -90,7 +93,8 @@ function lib.purgeLines(group, limit, outcome, untilMs)
       return messages, lib.finishAll(group, ranges, outcome)
     end
   end
-  return 0, 0
+  lib.callWith('SREM', group.G .. 'lines', ranOut)
+  return #ranOut, 0
 end
 
 function lib.purgeRetries(group, limit, outcome, untilMs)

@@ -5,25 +5,22 @@
 -- What precedes the numbers is the range's `lead`; it goes with every part of it. In a lease a `tail` follows: a line feed and the
 -- milliseconds when it was leased.
 
+--@include lib/has-traits
+
 function lib.parseRange(text)
-  local lead, from, count_, total, batch, tail = string.match(text, '^(~?)(%d+),(%d+),(%d+),([^\n]*)(.*)$')
-  if from then
+  if not lib.hasTraits(text) then
+    local lead, from, count_, total, batch, tail = string.match(text, '^(~?)(%d+),(%d+),(%d+),([^\n]*)(.*)$')
     return { from = tonumber(from), count = tonumber(count_), total = tonumber(total), batch = batch, lead = lead, traits = '', tail = tail }
   end
   local again, priority, place, length, at = string.match(text, '^(~?)!(-?%d+)@?(%d*),(%d+),()')
   local stop = at + length
-  from, count_, total, batch, tail = string.match(text, '^(%d+),(%d+),(%d+),([^\n]*)(.*)$', stop)
+  local lead = string.sub(text, 1, stop - 1)
+  local from, count_, total, batch, tail = string.match(text, '^(%d+),(%d+),(%d+),([^\n]*)(.*)$', stop)
   return {
     from = tonumber(from), count = tonumber(count_), total = tonumber(total), batch = batch, tail = tail,
-    lead = string.sub(text, 1, stop - 1), traits = string.sub(text, #again + 1, stop - 1),
+    lead = lead, traits = again == '' and lead or string.sub(lead, 2),
     priority = tonumber(priority), place = tonumber(place), key = stop > at and string.sub(text, at, stop - 1) or nil,
   }
-end
-
--- Whether its messages have traits: told without parsing.
-function lib.hasTraits(text)
-  local first, second = string.byte(text, 1, 2)
-  return first == 33 or first == 126 and second == 33 -- `!`, `~!`
 end
 
 -- `lead` of a range that it is a part of.

@@ -42,12 +42,25 @@ function lib.readRare(settleCount)
 
     allowed = function(group, want) return lib.allowedBy(group, fetchCalls, fetchKeys, want) end,
 
+    -- Answers what may be leased of what was taken, and how many messages may not.
+    park = function(group, taken)
+      if not lib.asksKeys(fetchCalls) then return taken, 0 end
+      --@include lib/park
+      return lib.parkKeys(group, fetchCalls, fetchKeys, taken)
+    end,
+
     -- Answers whether something may have gone of what was taken.
     skip = function(group, taken)
       if #fetchCalls > 0 then lib.skipKnown(group, fetchCalls, fetchKeys, taken) end
       return #fetchCalls > 0
     end,
 
-    fetched = function(group, messages) lib.applyFetchGuards(group, fetchCalls, fetchKeys, messages) end,
+    fetched = function(group, taken, messages)
+      lib.applyFetchGuards(group, fetchCalls, fetchKeys, messages)
+      if lib.asksKeys(fetchCalls) then
+        --@include lib/park
+        lib.applyToKeys(group, fetchCalls, fetchKeys, taken)
+      end
+    end,
   }
 end

@@ -1,6 +1,8 @@
 -- The one way to become ready: publish, promotion, release, recovery, redrive, inheritance.
 -- What ordering keys (lines) and priorities need to branch off by, branches off here, and is taken back in fetch.lua.
 
+--@include lib/has-traits
+
 function lib.reversed(items)
   local result, n = {}, #items
   for i = 1, n do result[i] = items[n + 1 - i] end

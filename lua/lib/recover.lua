@@ -71,9 +71,9 @@ end
 
 -- Releases leases of one expired session; answers whether all are, and what is left of the budget.
 function lib.releaseSession(group, session, budget, tally)
-  local told = lib.readFields(session.key, 'concurrency', 'maxCrashes', 'closing')
+  local told = lib.readFields(session.key, 'concurrency', 'maxCrashes', 'closing', 'unseen')
   local leases = lib.leasesOf(session)
-  lib.findRunning(leases, told.closing and math.huge or tonumber(told.concurrency or 1))
+  lib.findRunning(leases, told.closing and math.huge or tonumber(told.concurrency or 1), told.unseen)
   local released, freed = { ready = {}, count = 0, suspects = {}, crashed = 0, dead = 0 }, {}
   for i = #leases, 1, -1 do
     if budget <= 0 then break end

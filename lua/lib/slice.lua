@@ -17,6 +17,8 @@ function lib.cut(key, from, n)
   local extraEndsAt = expiresAt + (expires and 8 * total or 0)
   local length = extraEndsAt + (extras and 4 * (total + 1) or 0)
   local tables = call('GETRANGE', key, 12, 11 + length) -- properties and tables
+  -- Somebody else wrote over it: as good as lost.
+  if #tables < length or from + n > total then return nil end
 
   -- Bytes first..last of the region whose table is at `at` and that begins `base` bytes into the value.
   local function window(at, base)

@@ -6,10 +6,11 @@ local RESYNC, LOST = 1, 2
 -- Reads the session. Answers why the request may not run, or nil.
 function lib.notItsTurn(group, session, epoch, number)
   if not lib.isAlive(group, session) then return LOST end
-  local known = lib.readFields(session.key, 'epoch', 'n', 'lease', 'ttl', 'solo', 'closing')
+  local known = lib.readFields(session.key, 'epoch', 'n', 'lease', 'ttl', 'solo', 'closing', 'unseen')
   if known.epoch ~= epoch or tonumber(known.n) + 1 ~= number then return RESYNC end
   session.lease, session.leaseMs = tonumber(known.lease), tonumber(known.ttl)
   session.solo, session.closing = tonumber(known.solo), known.closing
+  session.unseen = known.unseen and known.unseen ~= ''
   author.producer, author.session = session.id, session.key
   endingGroup = group
   return nil
@@ -81,11 +82,10 @@ function lib.concludeRequest(group, session, number)
     lib.removeSession(group, session)
     return lib.wakeMarked()
   end
-  if session.solo then
-    call('HSET', session.key, 'solo', session.solo, 'lease', session.lease, 'n', number)
-  else
-    call('HSET', session.key, 'lease', session.lease, 'n', number)
-  end
+  local fields = { 'lease', session.lease, 'n', number }
+  if session.solo then fields[5], fields[6] = 'solo', session.solo end
+  if session.unseen then fields[#fields + 1], fields[#fields + 2] = 'unseen', '' end
+  call('HSET', session.key, unpack(fields))
 end
 
 function lib.flagsOf(set)

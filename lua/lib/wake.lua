@@ -9,10 +9,10 @@ function lib.room(group, state)
   return state.limit - (state.inFlight or 0) - lib.counting(group.state, 'inFlight')
 end
 
--- Whether anybody heard it.
-function lib.tell(group, session)
+-- Whether anybody heard it. `more`: what is said besides that there is work.
+function lib.tell(group, session, more)
   local bus = string.match(session, '^[^~]*')
-  return call('PUBLISH', P .. 'wake:' .. bus, group.ref .. ' ' .. session) > 0
+  return call('PUBLISH', P .. 'wake:' .. bus, group.ref .. ' ' .. session .. (more or '')) > 0
 end
 
 function lib.wake(group)

@@ -133,6 +133,12 @@ elseif turn.want > 0 then
   taken, messages = lib.takeReady(group, turn.want, wantBytes, tonumber(state.prioritized or 0) + lib.counting(group.state, 'prioritized'), state.limit)
 end
 local skips, passed, gone = {}, false, false
+if rare and #taken > 0 and not turn.solo then
+  local parked
+  taken, parked = rare.park(group, taken)
+  messages = messages - parked
+  gone = parked > 0 and #taken == 0
+end
 if #taken > 0 then
   local expiring = lib.anyMayExpire(taken)
   if expiring then
@@ -144,7 +150,7 @@ if #taken > 0 then
     --@include lib/gone
     taken, messages, skips = lib.withoutGone(taken)
   end
-  if skipping then rare.fetched(group, messages) end
+  if skipping then rare.fetched(group, taken, messages) end
   passed = turn.solo and #taken == 0 -- the suspect had expired, or ended, or a guard knew it to be done
   if passed then turn.waits = true end
   gone = not passed and #taken == 0

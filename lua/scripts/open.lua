@@ -4,6 +4,7 @@
 -- KEYS  meta, never
 -- ARGV  1 group  2 session  3 lease in ms  4 concurrency  5 maxCrashes  6 info  7 deadMax  8 deadKeepMs
 --       9 limit or ''  10 whether its client has had a session before (0 or 1)  11 whether a new group begins with what the topic retains (0 or 1)
+--       12 whether it takes messages that are pushed (0 or 1)
 -- Returns { now, group@generation ('' if the topic was deleted and not declared since, '-' if it retains nothing to begin with: nothing was done), outbox has entries (0 or 1), recovered ({ ranges, crashed, dead, more } or {}), limited (0 or 1) }
 -- Keeps  a session that is known keeps its numbers: opening it again renews it. A limit that was set live stays until somebody comes with another
 --       option than the last that came.
@@ -30,7 +31,7 @@ local session = lib.sessionOf(group, ARGV[2])
 
 -- 1. Register.
 if not lib.isAlive(group, session) then
-  call('HSET', session.key, 'epoch', 0, 'n', 0, 'lease', 0, 'ttl', leaseMs, 'concurrency', ARGV[4], 'maxCrashes', ARGV[5], 'info', ARGV[6])
+  call('HSET', session.key, 'epoch', 0, 'n', 0, 'lease', 0, 'ttl', leaseMs, 'concurrency', ARGV[4], 'maxCrashes', ARGV[5], 'info', ARGV[6], 'pushes', ARGV[12])
 end
 call('ZADD', group.G .. 'sessions', now + leaseMs, session.id)
 call('ZADD', group.G .. 'roster', 0, session.id)

@@ -11,21 +11,29 @@
 --       in `pending` and waits in every group, or nothing of it is there.
 -- Died or reply lost right after: the client sends the same number again and gets the same outcomes.
 -- Cost  128 messages in one batch, one group: 9 commands (clock, producer, groups, value, pending, range, count, waiting, number). Each further
---       batch: none. Each further group: 3. With ordering keys 2 more a group, and 2 per key that has messages already; with a priority 2 a group. In a topic that retains 3 more,
+--       batch: none. A message alone that is pushed to a session that waits: 14. Each further group: 3. With ordering keys 2 more a group, and 2 per key that has messages already; with a priority 2 a group. In a topic that retains 3 more,
 --       and 5 to trim.
 
 --@include lib/call
 --@include lib/time
 --@include lib/counts
---@include lib/range
 --@include lib/groups
 --@include lib/wake
+
+local session, number = ARGV[1], tonumber(ARGV[2])
+
+-- 0. One message, without marks and guards?
+if #ARGV == 10 and ARGV[5] == '' and ARGV[7] == '' then
+  --@include lib/publish-one
+  local reply = lib.publishOne(session, number, ARGV[10])
+  if reply then return reply end
+end
+
+--@include lib/range
 --@include lib/batches
 --@include lib/enqueue
 --@include lib/guard-errors
 --@include lib/producer
-
-local session, number = ARGV[1], tonumber(ARGV[2])
 
 -- 1. Is it this request's turn?
 local answer, last = lib.notItsTurn(session, number)
@@ -72,6 +80,7 @@ if lib.leftOut then
   --@include lib/trim
   lib.trimBatches(plan, batches)
 end
+lib.pushes = true
 lib.enqueue(plan)
 lib.writeCounts()
 if lib.blocked then lib.awaitRoom() end

@@ -70,6 +70,7 @@ for _, entry in ipairs(entries) do
 end
 
 -- 3. Write; the numbers last.
+lib.pushes = true
 lib.enqueue(plan)
 lib.writeCounts()
 if lib.watchers then lib.watchers.tell() end

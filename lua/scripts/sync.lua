@@ -64,5 +64,5 @@ end
 local failures = lib.failuresOf(group, taken)
 
 call('ZADD', group.G .. 'sessions', 'XX', now + tonumber(known.ttl), session.id)
-call('HSET', session.key, 'epoch', math.max(tonumber(known.epoch), tonumber(ARGV[3])), 'lease', lastLease)
+call('HSET', session.key, 'epoch', math.max(tonumber(known.epoch), tonumber(ARGV[3])), 'lease', lastLease, 'unseen', '')
 return { now, tonumber(known.n), lastLease, held, unknown, told, failures, skips }

@@ -16,6 +16,8 @@ export type GuardStage = 'publish' | 'fetch' | 'settle'
 export interface ComposeOptions {
   /** As INFO tells it, such as `7.0.15`. */
   readonly redisVersion: string
+  /** Channels are of the topic's slot, as its keys are: sharded ones. Takes Redis 7. Default: false. */
+  readonly isCluster?: boolean
   readonly guards?: { readonly [stage in GuardStage]?: readonly GuardLua[] }
 }
 
@@ -39,6 +41,7 @@ export interface ScriptSet {
 /** Whether a script may run when Redis is full. Those that may free memory, or free it later; the others are refused whole. */
 const ALLOW_OOM: Readonly<Record<ScriptName, boolean>> = {
   'register-topic': false,
+  'unregister-topic': true,
   'add-pattern': true,
   declare: false,
   publish: false,
@@ -48,6 +51,7 @@ const ALLOW_OOM: Readonly<Record<ScriptName, boolean>> = {
   open: true,
   advance: true,
   'advance-publishing': false,
+  seen: true,
   sync: true,
   close: true,
   watch: true,
@@ -71,13 +75,13 @@ const ALLOW_OOM: Readonly<Record<ScriptName, boolean>> = {
 
 export const scriptNames = Object.keys(ALLOW_OOM) as readonly ScriptName[]
 
-export function compose({ redisVersion, guards = {} }: ComposeOptions): ScriptSet {
+export function compose({ redisVersion, isCluster = false, guards = {} }: ComposeOptions): ScriptSet {
   const shebang = Number.parseInt(redisVersion, 10) >= 7
   const scripts = new Map<ScriptName, ComposedScript>()
   const get = (name: ScriptName): ComposedScript => {
     let script = scripts.get(name)
     if (script === undefined) {
-      script = finished(name, insertGuards(assemble(name), guards), ALLOW_OOM[name], shebang)
+      script = finished(name, insertGuards(published(assemble(name), isCluster), guards), ALLOW_OOM[name], shebang)
       scripts.set(name, script)
     }
     return script
@@ -98,6 +102,10 @@ export function composePluginScript(
 ): ComposedScript {
   return finished(script.name, script.lua, false, Number.parseInt(redisVersion, 10) >= 7)
 }
+
+/** A script may publish to channels of its own slot only, and those are other commands'. */
+const published = (text: string, isCluster: boolean): string =>
+  isCluster ? text.replaceAll("call('PUBLISH',", "call('SPUBLISH',") : text
 
 function finished(name: string, lua: string, allowOom: boolean, shebang: boolean): ComposedScript {
   const text = prelude(allowOom, shebang) + lua

@@ -8,11 +8,20 @@ export interface GroupPattern {
 
 export interface RegisterTopicRequest {
   topic: string
+  /** How many it is made with, if it is new. */
+  partitions: number
 }
 export interface RegisterTopicReply {
   nowMs: number
+  /** How many it has. If that is another number than the request's, nothing was written. */
+  partitions: number
   /** All that there are; who registers a topic declares the groups of those that mean it, before it publishes. */
   patterns: readonly GroupPattern[]
+}
+
+/** A topic that was deleted. */
+export interface UnregisterTopicRequest {
+  topic: string
 }
 
 export interface AddPatternReply {

@@ -16,6 +16,7 @@ export interface Script<Request, Reply> {
 
 export type ScriptName =
   | 'register-topic'
+  | 'unregister-topic'
   | 'add-pattern'
   | 'declare'
   | 'publish'
@@ -25,6 +26,7 @@ export type ScriptName =
   | 'open'
   | 'advance'
   | 'advance-publishing'
+  | 'seen'
   | 'sync'
   | 'close'
   | 'watch'
@@ -144,6 +146,8 @@ export interface OpenRequest {
   reopened?: boolean
   /** If the group is new it begins with what the topic retains. */
   fromBeginning?: boolean
+  /** It takes what is pushed: a message leased to it, while it waits, by the publish, and sent with the wake-up. */
+  takesPushes?: boolean
 }
 export interface OpenReply {
   nowMs: number
@@ -162,6 +166,15 @@ export interface Recovered {
   crashed: number
   dead: number
   more: boolean
+}
+
+// ---- seen: a session has what was pushed to it. Best effort: its next request says so as well.
+
+export interface SeenRequest {
+  group: GroupRef
+  session: string
+  /** It, and all before it. */
+  lease: number
 }
 
 // ---- advance

@@ -183,7 +183,7 @@ describe('a topic', () => {
       })
       w.atEnd(() => bus.close())
       const got = new Received<unknown>()
-      await consuming(bus as Bus, (body) => got.add(body), { lease: '600ms' })
+      await consuming(bus as unknown as Bus, (body) => got.add(body), { lease: '600ms' })
       await bus.publish(TOPIC, 'before')
       await got.count(1)
       await topic().delete({ force: true })

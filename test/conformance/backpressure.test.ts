@@ -1,4 +1,4 @@
-import { type BuswayError, createBus, defineTopics, type MaxWaiting, type } from '@busway/bus'
+import { type BusOptions, type BuswayError, createBus, defineTopics, type MaxWaiting, type } from '@busway/bus'
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { readTopic } from '../lua/snapshot.js'
@@ -19,7 +19,7 @@ const caught = (promise: Promise<unknown>): Promise<BuswayError> =>
 conformance('maxWaiting', (world) => {
   const bounded = (
     maxWaiting: number | MaxWaiting | undefined,
-    options: { redis?: string; publishTimeout?: number } = {},
+    options: { redis?: BusOptions['redis']; publishTimeout?: number } = {},
   ) => {
     const body = type<unknown>()
     const topics = defineTopics({ 'orders.paid': maxWaiting === undefined ? { body } : { body, maxWaiting } })
@@ -240,7 +240,7 @@ conformance('maxWaiting', (world) => {
     it('holds over a lost connection, whichever it is and whatever happens meanwhile', async () => {
       for (const which of ['all', 'commands', 'subscribers'] as const) {
         const proxy = await world.proxy()
-        const bus = bounded(wait(2), { redis: proxy.url })
+        const bus = bounded(wait(2), { redis: proxy.redis })
         const consumer = await stepper(bounded(undefined))
         const publishing = numbers(6).map((n) => bus.publish('orders.paid', `${which} ${n}`))
         await blocked()
@@ -260,7 +260,7 @@ conformance('maxWaiting', (world) => {
 
     it('goes on when the answer to the publish that was refused is lost', async () => {
       const proxy = await world.proxy()
-      const bus = bounded(wait(2), { redis: proxy.url })
+      const bus = bounded(wait(2), { redis: proxy.redis })
       await bus.publishBatch('orders.paid', entries(2))
       // Refused once: from then on it listens, and says so.
       const publishing = [bus.publish('orders.paid', 2)]

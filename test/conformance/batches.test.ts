@@ -76,7 +76,8 @@ conformance('a batch handler', (world) => {
     const publisher = world.bus()
     // Lone messages, of which a fetch brings few.
     await Promise.all(numbers(300).map((n) => publisher.publish('orders.paid', n, { id: `order-${n}` })))
-    const work = () => new Promise((resolve) => setTimeout(resolve, 60))
+    // Long enough for the fetches that it takes meanwhile.
+    const work = () => new Promise((resolve) => setTimeout(resolve, 300))
     const { seen } = await consuming({ size: 100, wait: 0 }, { work, lookahead: 0 })
     await seen.until((batches) => batches.flat().length === 300, 'all messages')
     expect(seen.items.map((batch) => batch.length)).to.deep.equal([100, 100, 100])

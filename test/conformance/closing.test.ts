@@ -138,7 +138,7 @@ conformance('closing', (world) => {
 
     it('does not hang on a server that does not answer', async () => {
       const proxy = await world.proxy()
-      const bus = world.bus({ redis: proxy.url })
+      const bus = world.bus({ redis: proxy.redis })
       await bus.consume('orders.paid', () => {}).ready
       proxy.hang()
       const unanswered = bus.publish('orders.paid', 1).then(

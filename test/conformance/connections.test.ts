@@ -52,7 +52,7 @@ conformance('connections', (world) => {
 
   it('that break while publishing lose nothing and repeat nothing', async () => {
     const proxy = await world.proxy()
-    const publisher = world.bus({ redis: proxy.url })
+    const publisher = world.bus({ redis: proxy.redis })
     const consumer = world.bus()
     const received = new Received<number>()
     await consumer.consume('orders.paid', ({ body }) => received.add(body as number), { concurrency: 1 }).ready
@@ -77,7 +77,7 @@ conformance('connections', (world) => {
   it('that break while consuming lose nothing and run nothing twice that was settled', async () => {
     const proxy = await world.proxy()
     const publisher = world.bus()
-    const consumer = world.bus({ redis: proxy.url })
+    const consumer = world.bus({ redis: proxy.redis })
     const received = new Received<number>()
     await consumer.consume('orders.paid', ({ body }) => received.add(body as number), { concurrency: 20 }).ready
     for (const round of numbers(6)) {

@@ -84,6 +84,23 @@ conformance('dead letters', (world) => {
     expect((await group.deadLetters()).items.map(({ body }) => body)).to.deep.equal([0, 2, 4])
   })
 
+  it('are found by the id of one that was published alone', async () => {
+    const { bus, group } = await letDie(0)
+    const died = new Received<string>()
+    const failing = bus.consume(
+      'orders.paid',
+      ({ id }) => {
+        died.add(id)
+        throw new Error('no')
+      },
+      { group: 'ledger', retry: false },
+    )
+    const { id } = await bus.publish('orders.paid', 1)
+    await died.count(1)
+    await failing.close()
+    expect(await group.redrive([id, id])).to.equal(1)
+  })
+
   it('are found by an id of the publisher too', async () => {
     const { bus, group } = await letDie(0)
     const died = new Received<unknown>()

@@ -208,7 +208,7 @@ conformance('groupConcurrency', (world) => {
 
   it('set live survives a reconnect and the return of its consumers; a deployment with another number wins', async () => {
     const proxy = await world.proxy()
-    const bus = world.bus({ redis: proxy.url })
+    const bus = world.bus({ redis: proxy.redis })
     const { seen, handler } = watch()
     const run = handler()
     const options = { groupConcurrency: 4, lease: 400 }

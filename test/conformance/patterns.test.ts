@@ -151,7 +151,7 @@ conformance('patterns', (world) => {
     it('of topics that are made while its connections are gone', async () => {
       const proxy = await world.proxy()
       const received = new Received<string>()
-      const bus = world.bus({ redis: proxy.url })
+      const bus = world.bus({ redis: proxy.redis })
       const subscription = bus.consume('orders.*', (message) => received.add(named(message)))
       await subscription.ready
       await proxy.down()
@@ -532,11 +532,13 @@ conformance('patterns', (world) => {
       String(await world.redis.client('LIST'))
         .trim()
         .split('\n').length
-    const publisher = world.bus()
+    // They are declared one by one, and other tests run on this machine.
+    const publishTimeout = '60s'
+    const publisher = world.bus({ publishTimeout })
     const publishAll = (body: unknown) => Promise.all(topics.map((topic) => publisher.publish(topic, body)))
     await publishAll(1)
     const before = await clients()
-    const bus = world.bus()
+    const bus = world.bus({ publishTimeout })
     const received = new Received<string>()
     await bus.consume('orders.*', (message) => received.add(named(message))).ready
     await received.count(topics.length)

@@ -135,7 +135,7 @@ conformance('a request', (world) => {
 
   it('gets a reply that came while its connections were gone, and those that come after', async () => {
     const proxy = await world.proxy()
-    const requester = world.bus({ redis: proxy.url })
+    const requester = world.bus({ redis: proxy.redis })
     const gate = new Gate()
     const started = new Received<unknown>()
     const responder = world.bus()
@@ -163,7 +163,7 @@ conformance('a request', (world) => {
 
   it('goes on being answered when the subscribed connection alone was cut', async () => {
     const proxy = await world.proxy()
-    const requester = world.bus({ redis: proxy.url })
+    const requester = world.bus({ redis: proxy.redis })
     world.bus().consume('echo', ({ body }) => body)
     expect(await requester.request('echo', 1)).to.equal(1)
     for (let n = 0; n < 5; n++) {

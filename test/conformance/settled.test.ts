@@ -169,7 +169,7 @@ conformance("waiting for a message's end", (world: World) => {
 
     it('when its connections are back, if it ended meanwhile', async () => {
       const proxy = await world.proxy()
-      const asking = world.bus({ redis: proxy.url })
+      const asking = world.bus({ redis: proxy.redis })
       const bus = world.bus()
       const gate = new Gate()
       bus.consume(TOPIC, () => gate.opened.then(() => 'result'))
@@ -242,7 +242,7 @@ conformance("waiting for a message's end", (world: World) => {
     it('with what is known of a Redis that cannot be reached', async () => {
       const proxy = await world.proxy()
       await proxy.down()
-      const error = await failure(world.bus({ redis: proxy.url }).topic(TOPIC).settled('a', { timeout: 100 }))
+      const error = await failure(world.bus({ redis: proxy.redis }).topic(TOPIC).settled('a', { timeout: 100 }))
       expect(error.code).to.be.oneOf(['REDIS_UNAVAILABLE', 'SETTLED_TIMEOUT'])
       expect(error.message).to.match(/cannot be reached|has not answered/)
     })

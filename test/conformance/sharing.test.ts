@@ -79,7 +79,7 @@ conformance('consumers that come, pause and go', (world: World) => {
 
   it('that close while they reconnect end in time, and what they had is handled by others', async () => {
     const proxy = await world.proxy()
-    const closing = world.bus({ redis: proxy.url })
+    const closing = world.bus({ redis: proxy.redis })
     const [gate, started] = [new Gate(), new Received<unknown>()]
     await closing.consume(
       TOPIC,
@@ -105,7 +105,7 @@ conformance('consumers that come, pause and go', (world: World) => {
 
   it('that close while they reconnect settle what ended, if the connection is back in time', async () => {
     const proxy = await world.proxy()
-    const closing = world.bus({ redis: proxy.url })
+    const closing = world.bus({ redis: proxy.redis })
     const [gate, started] = [new Gate(), new Received<unknown>()]
     await closing.consume(TOPIC, async ({ body }) => {
       started.add(body)

@@ -2,6 +2,7 @@ import type { Bus, TopicEvent, TopicEvents } from '@busway/bus'
 import { expect } from 'chai'
 import { eventually } from '../support/eventually.js'
 import { Gate, Received } from '../support/received.js'
+import { seen } from '../support/seen.js'
 import { namespaceIsClean, type World } from '../support/world.js'
 import { conformance } from './suite.js'
 
@@ -78,6 +79,7 @@ conformance('watching a topic', (world: World) => {
       const first = await world.worker(setup)
       const { id } = await watcher.publish(TOPIC, { n: 1, hold: true })
       await first.until('started')
+      await seen(world, TOPIC, 'worker')
       await first.kill()
       const second = await world.worker(setup)
       await second.until('started')
@@ -213,7 +215,7 @@ conformance('watching a topic', (world: World) => {
 
     it('whose connection was cut goes on, and is told that something may be missing', async () => {
       const proxy = await world.proxy()
-      const watcher = world.bus({ redis: proxy.url })
+      const watcher = world.bus({ redis: proxy.redis })
       const bus = world.bus()
       bus.consume(TOPIC, ({ body }) => body)
       const heard = reading(await watching(watcher))
@@ -232,7 +234,7 @@ conformance('watching a topic', (world: World) => {
 
     it('that listens across a restart of everything goes on too', async () => {
       const proxy = await world.proxy()
-      const watcher = world.bus({ redis: proxy.url })
+      const watcher = world.bus({ redis: proxy.redis })
       const heard = reading(await watching(watcher))
       await proxy.down()
       await world.redis.hdel(key('meta'), 'watched')
@@ -330,7 +332,7 @@ conformance('watching a topic', (world: World) => {
     it('waits for a Redis that is not there yet, and may give up', async () => {
       const proxy = await world.proxy()
       await proxy.down()
-      const watcher = world.bus({ redis: proxy.url })
+      const watcher = world.bus({ redis: proxy.redis })
       const given = watcher.events(TOPIC)
       await given.close()
       expect(await given.ready.catch((error) => error.code)).to.equal('BUS_CLOSED')

@@ -36,6 +36,7 @@ function processing(
     topic: 'orders.paid',
     group: 'test',
     options: {},
+    partitions: 1,
     publisher: publisher as unknown as Publisher,
     pipeline,
     watching: new Watching({ run: () => Promise.reject(new Error('no Redis here')) }, 'orders.paid'),

@@ -18,6 +18,8 @@ export class FakeServer {
   /** Every settle that was applied, in order. */
   readonly settled: number[] = []
   readonly perRange: number
+  /** It waits, and is pushed what is published. */
+  waits = false
   /** Called with each settle that publishes; says whether memory is full. */
   isFull = false
   /** Suspects wait for somebody who runs dry. */
@@ -58,6 +60,7 @@ export class FakeServer {
       this.leases.set(++this.lastLease, messages)
       ranges.push(this.#range(this.lastLease))
     }
+    this.waits = request.want > 0 && ranges.reduce((sum, { count }) => sum + count, 0) < request.want
     this.applied = request.number
     return {
       status: 'ok',
@@ -75,6 +78,17 @@ export class FakeServer {
       ranges,
       guardErrors: [],
     }
+  }
+
+  /** Answers what is pushed, if somebody waits; else it waits to be fetched. */
+  publish(message: number): FetchedRange | undefined {
+    if (!this.waits || this.ready.length > 0) {
+      this.ready.push(message)
+      return undefined
+    }
+    this.waits = false
+    this.leases.set(++this.lastLease, [message])
+    return this.#range(this.lastLease)
   }
 
   sync({ epoch, known }: SyncRequest): SyncReply {
@@ -128,6 +142,7 @@ export class FakeRunner implements ScriptRunner {
       if (script.name === 'sync') return this.#server.sync(request as SyncRequest) as Reply
       return this.#server.advance(request as AdvanceRequest) as Reply
     }
+    if (script.name === 'seen') return later(() => Promise.resolve(undefined as Reply))
     if (this.#isDown) return later(() => Promise.reject(new RedisFailureError('unsent', 'down')))
     if (this.#server.isFull && script.name === 'advance-publishing')
       return later(() => Promise.reject(new RedisFailureError('refused', 'OOM', { reply: 'OOM' })))

@@ -18,6 +18,7 @@ function gathering(options: Partial<GathererOptions> = {}, host: Partial<Gathere
     topic: 'orders.paid',
     group: 'test',
     options: {},
+    partitions: 1,
     publisher: {} as Publisher,
     pipeline: composePipeline([], logger, false),
     watching: new Watching({ run: () => Promise.reject(new Error('no Redis here')) }, 'orders.paid'),

@@ -36,6 +36,7 @@ function processing(handler: AnyHandler, options: object) {
     topic: 'orders.paid',
     group: 'test',
     options: {},
+    partitions: 1,
     publisher: publisher as unknown as Publisher,
     pipeline,
     watching: new Watching(new FakeRunner(new FakeServer(0)), 'orders.paid'),

@@ -1,3 +1,4 @@
+import type { FetchedRange } from '@busway/lua'
 import { expect } from 'chai'
 import fc from 'fast-check'
 import type { HeldRange } from '../../packages/bus/src/consume/held-range.js'
@@ -51,6 +52,7 @@ function working(
     info: '{}',
     reopened: false,
     guards: {},
+    takesPushes: true,
     watching: new Watching(runner, 'orders.paid'),
     owner: {
       room: (asked) => Math.max(0, 7 - session.settler.unended - asked),
@@ -156,6 +158,68 @@ describe('a consumer session', () => {
       }),
       { numRuns: 25, interruptAfterTimeLimit: 15_000 },
     )
+  })
+
+  describe('that is pushed messages', () => {
+    const turns = async (count: number) => {
+      for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve))
+    }
+
+    it('runs them in the order of their leases, though they overtake replies', async () => {
+      const work = working(new FakeServer(0))
+      await settleAll(work, 0)
+      const first = work.server.publish(0)
+      work.server.waits = true
+      const second = work.server.publish(1)
+      work.session.pushed(second as FetchedRange)
+      expect(work.ran).to.deep.equal([])
+      work.session.pushed(first as FetchedRange)
+      expect(work.ran).to.deep.equal(['1:0', '2:0'])
+      await work.settled.until(() => work.server.settled.length === 2, 'both')
+      await work.session.close([], 100)
+    })
+
+    it('synchronizes where one does not arrive, and runs nothing twice if it comes after all', async () => {
+      const work = working(new FakeServer(0))
+      await settleAll(work, 0)
+      const lost = work.server.publish(0) as FetchedRange
+      work.session.wake()
+      await work.settled.until(() => work.server.settled.length === 1, 'what was lost')
+      work.session.pushed(lost)
+      expect(work.ran).to.deep.equal(['1:0'])
+      expect(work.redelivered).to.deep.equal(['1:0'])
+      await work.session.close([], 100)
+    })
+
+    it('runs and settles everything once, whatever of it is late, lost or overtaken', async () => {
+      const push = fc.record({ afterTurns: fc.nat(4), late: fc.nat(6), isLost: fc.nat(30).map((n) => n === 0) })
+      const pushes = fc.array(push, { minLength: 1, maxLength: 25 })
+      const fates = fc.array(fc.constantFrom<Fate>('answered', 'answered', 'answered', ...cases), { maxLength: 8 })
+      await fc.assert(
+        fc.asyncProperty(pushes, fates, async (plan, requests) => {
+          const work = working(new FakeServer(0), requests)
+          await settleAll(work, 0)
+          // At most one of a run: each takes a quarter of a second.
+          let mayLose = true
+          for (const [message, { afterTurns, late, isLost }] of plan.entries()) {
+            await turns(afterTurns)
+            const range = work.server.publish(message)
+            if (range === undefined) work.session.wake()
+            else if (isLost && mayLose) {
+              mayLose = false
+              work.session.wake()
+            } else void turns(late).then(() => work.session.pushed(range))
+          }
+          work.session.wake()
+          await work.settled.until(() => work.server.settled.length === plan.length, 'all')
+          expect(inOrder(work.server.settled)).to.deep.equal(all(plan.length))
+          expect(new Set(work.ran).size).to.equal(work.ran.length)
+          expect(work.ran).to.have.length(plan.length)
+          await work.session.close([], 100)
+        }),
+        { numRuns: 40, interruptAfterTimeLimit: 15_000 },
+      )
+    })
   })
 
   it('lets settles that publish wait for memory, and the others go on', async () => {

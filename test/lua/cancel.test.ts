@@ -46,8 +46,8 @@ describe('a cancelled message', () => {
     expect(
       [...batches.values()].map((value) => JSON.parse(/\{.*\}/.exec(String(value))?.[0] as string)),
     ).to.have.deep.members([
-      { id: 'prodAAAA-1-0.0', group: 'g', outcome: 'cancelled' },
-      { id: 'prodAAAA-1-0.0', group: 'h', outcome: 'cancelled' },
+      { id: 'prodAAAA-1-0.0', group: 'g', outcome: 'cancelled', last: false },
+      { id: 'prodAAAA-1-0.0', group: 'h', outcome: 'cancelled', last: true },
     ])
     await finish('busAAAAA~1')
     await finish('busAAAAA~2', 'h@2')

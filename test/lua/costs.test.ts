@@ -51,6 +51,15 @@ describe('the commands', () => {
     await empty()
   })
 
+  it('a message that is pushed costs 14 commands', async () => {
+    await enter('busAAAAA~9', 'g', { leaseMs: LEASE_MS, takesPushes: true })
+    await go(SESSION, { want: 0 })
+    await go('busAAAAA~9')
+    const listening = await listen(place.redis, driven.scripts.key(TOPIC, 'wake:busAAAAA'))
+    expect(await cost(() => put([batch(1)]))).to.equal(14)
+    await listening.stop()
+  })
+
   const published: [what: string, batches: BatchToPublish[], commands: number][] = [
     ['a message', [batch(1)], 9],
     ['a batch of 128', [batch(128)], 9],

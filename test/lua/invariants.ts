@@ -282,7 +282,8 @@ function checkKeys(group: GroupSnapshot, say: (what: string) => void): void {
     if (!group.lines.has(key)) say(`${group.ref}: lines does not know ${key}`)
     for (const range of ranges) if (range.key !== key) say(`${group.ref}: ${range.batch} stands in the line of ${key}`)
   }
-  for (const key of group.lines) if (!group.line.has(key)) say(`${group.ref}: lines knows ${key}, which has none`)
+  for (const key of group.lines)
+    if (!group.line.has(key) && !group.keys.has(key)) say(`${group.ref}: lines knows ${key}, of which nothing is out`)
 }
 
 function checkSessions(group: GroupSnapshot, say: (what: string) => void): void {

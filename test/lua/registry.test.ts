@@ -1,4 +1,4 @@
-import { addPattern, REGISTRY, registerTopic } from '@busway/lua'
+import { addPattern, REGISTRY, registerTopic, unregisterTopic } from '@busway/lua'
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
 import { privateRedis } from '../support/private-redis.js'
@@ -10,7 +10,7 @@ import { readRaw } from './snapshot.js'
 describe('the registry of a namespace', () => {
   const w = privateRedis()
   let scripts: ScriptDriver
-  const register = (topic: string) => scripts.run(registerTopic, REGISTRY, { topic })
+  const register = (topic: string, partitions = 1) => scripts.run(registerTopic, REGISTRY, { topic, partitions })
   const add = (group: string, pattern: string) => scripts.run(addPattern, REGISTRY, { group, pattern })
   const topics = async () => (await w.redis.smembers(scripts.key(REGISTRY, 'topics'))).sort()
 
@@ -61,6 +61,24 @@ describe('the registry of a namespace', () => {
     }
   })
 
+  it('keeps how many partitions a topic was made with, until it is deleted', async () => {
+    await add('a', '>')
+    expect(await register('orders', 12)).to.deep.include({ partitions: 12, patterns: [{ group: 'a', pattern: '>' }] })
+    expect(await register('plain')).to.include({ partitions: 1 })
+    const before = await readRaw(w.redis, `${w.namespace}:*`)
+    expect(await register('orders', 12)).to.include({ partitions: 12 })
+    for (const [topic, wrong, right] of [
+      ['orders', 1, 12],
+      ['orders', 11, 12],
+      ['plain', 2, 1],
+    ] as const)
+      expect(await register(topic, wrong)).to.deep.include({ partitions: right, patterns: [] })
+    expect([...(await readRaw(w.redis, `${w.namespace}:*`))]).to.deep.equal([...before])
+    for (const topic of ['orders', 'plain']) await scripts.run(unregisterTopic, REGISTRY, { topic })
+    expect(await w.redis.keys(`${w.namespace}:*`)).to.deep.equal([scripts.key(REGISTRY, 'patterns')])
+    expect(await register('orders', 3)).to.include({ partitions: 3 })
+  })
+
   it('keeps since when a group takes part, however often it is said', async () => {
     const key = scripts.key(REGISTRY, 'patterns')
     expect(await add('a', 'orders.*')).to.include({ kept: true, count: 1 })
@@ -95,7 +113,8 @@ describe('the registry of a namespace', () => {
   it('is as it was after an error at any call up to the first write', async () => {
     await add('a', '*')
     const runs = [
-      (edit: (text: string) => string) => scripts.run(registerTopic, REGISTRY, { topic: 'b' }, edit),
+      (edit: (text: string) => string) => scripts.run(registerTopic, REGISTRY, { topic: 'b', partitions: 1 }, edit),
+      (edit: (text: string) => string) => scripts.run(registerTopic, REGISTRY, { topic: 'b', partitions: 3 }, edit),
       (edit: (text: string) => string) => scripts.run(addPattern, REGISTRY, { group: 'b', pattern: '*' }, edit),
     ]
     for (const run of runs) {

@@ -164,8 +164,8 @@ describe('the scripts', () => {
       await go('busAAAAA~2', { settles: [dead] }, 'h@2')
       expect(await owned()).to.equal(0)
       expect(await reports()).to.have.deep.members([
-        { id: 'mine', group: 'g', outcome: 'done', result: { ok: true } },
-        { id: 'mine', group: 'h', outcome: 'dead', error: { message: 'no' } },
+        { id: 'mine', group: 'g', outcome: 'done', result: { ok: true }, last: false },
+        { id: 'mine', group: 'h', outcome: 'dead', error: { message: 'no' }, last: true },
       ])
     })
 
@@ -176,7 +176,7 @@ describe('the scripts', () => {
       await place.redis.lpush(driven.scripts.key(TOPIC, 'x:test:lock'), 'mine')
       await driven.scripts.run(purge, TOPIC, { group: 'g', what: 'waiting', limit: 10, producer: 'freshAAA' })
       expect(await owned()).to.equal(1)
-      expect(await reports()).to.deep.equal([{ id: 'mine', group: 'g', outcome: 'purged' }])
+      expect(await reports()).to.deep.equal([{ id: 'mine', group: 'g', outcome: 'purged', last: true }])
     })
 
     it('is relayed once, however often', async () => {

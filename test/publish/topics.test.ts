@@ -94,11 +94,7 @@ describe('defineTopics', () => {
   const cases: [string, () => unknown, string][] = [
     ['a name that is none', () => defineTopics({ 'a:b': type<number>() }), 'a:b'],
     ['no schema', () => defineTopics({ a: {} as never }), 'schema'],
-    [
-      'a setting that has no effect yet',
-      () => createBus({ service: 's', topics: defineTopics({ a: { body: type<number>(), partitions: 2 } }) }),
-      'not available yet',
-    ],
+    ['no partitions', () => defineTopics({ a: { body: type<number>(), partitions: 0 } }), 'partitions'],
     ['an unknown setting', () => defineTopics({ a: { body: type<number>(), retian: '7d' } as never }), '"retain"'],
     ['a group that is none', () => defineTopics({ a: { body: type<number>(), groups: ['a b'] } }), 'a b'],
     ['a group twice', () => defineTopics({ a: { body: type<number>(), groups: ['x', 'x'] } }), 'twice'],

@@ -1,5 +1,5 @@
 /** How long a test waits for something that should happen at once, before it says what did not. */
-export const PATIENCE_MS = 15_000
+export const PATIENCE_MS = 30_000
 
 /** Rejects, naming what was awaited, if `promise` is not settled in time. */
 export async function deadline<T>(promise: Promise<T>, withinMs = PATIENCE_MS, what: () => string): Promise<T> {

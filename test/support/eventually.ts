@@ -8,18 +8,18 @@ import type { World } from './world.js'
  * namespace.
  */
 export async function eventually<T>(
-  world: Pick<World, 'server' | 'redis' | 'namespace'>,
+  world: Pick<World, 'redis' | 'namespace'> & (Pick<World, 'masters'> | Pick<World, 'server'>),
   what: string,
   look: () => Promise<T | undefined> | T | undefined,
   withinMs?: number,
 ): Promise<T> {
-  const watcher = new Redis(world.server.url)
-  watcher.on('error', () => {})
+  const urls = 'masters' in world ? await world.masters() : [world.server.url]
+  const watchers = urls.map((url) => new Redis(url).on('error', () => {}))
   let changed: () => void = () => {}
   let watching = true
   const search = async () => {
     await world.redis.config('SET', 'notify-keyspace-events', 'KA')
-    await watcher.psubscribe(`__keyspace@0__:${world.namespace}:*`)
+    await Promise.all(watchers.map((watcher) => watcher.psubscribe(`__keyspace@0__:${world.namespace}:*`)))
     while (watching) {
       const change = new Promise<void>((resolve) => {
         changed = resolve
@@ -30,12 +30,12 @@ export async function eventually<T>(
     }
     throw new Error('nobody waits any more')
   }
-  watcher.on('pmessage', () => changed())
+  for (const watcher of watchers) watcher.on('pmessage', () => changed())
   try {
     return await deadline(search(), withinMs, () => what)
   } finally {
     watching = false
     changed()
-    watcher.disconnect()
+    for (const watcher of watchers) watcher.disconnect()
   }
 }

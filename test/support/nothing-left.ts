@@ -1,31 +1,30 @@
 /** What a suite leaves in Redis once its topics are deleted, and the patterns of its groups removed: nothing that does not go by itself. */
-import { createBus, type Plugin, type Scope } from '@busway/bus'
-import { Redis } from 'ioredis'
+import { type BusOptions, createBus, type Plugin, type Scope } from '@busway/bus'
+import type { Redis } from 'ioredis'
 
 /** Keys of plugins that no message owns stay, as docs/administration.md says. */
 const OF_PLUGINS = /:\{[^}]*\}:x:/
 /** Deleting a topic passes on what its handlers published to others, which makes those anew. */
 const ROUNDS = 5
 
-export async function expectNothingLeft(url: string, namespaces: readonly string[]): Promise<void> {
-  const redis = new Redis(url)
-  try {
-    for (const namespace of namespaces) {
-      await deleteTopics(url, redis, namespace)
-      const left = (await keysOf(redis, namespace)).filter((key) => !OF_PLUGINS.test(key))
-      const lasting: string[] = []
-      for (const key of left) if ((await redis.ttl(key)) === -1) lasting.push(key)
-      if (lasting.length > 0)
-        throw new Error(
-          `with all its topics deleted and all patterns removed, the namespace keeps for ever: ${lasting.join(', ')}`,
-        )
-    }
-  } finally {
-    redis.disconnect()
+export async function expectNothingLeft(
+  redis: Redis,
+  address: NonNullable<BusOptions['redis']>,
+  namespaces: readonly string[],
+): Promise<void> {
+  for (const namespace of namespaces) {
+    await deleteTopics(address, redis, namespace)
+    const left = (await keysOf(redis, namespace)).filter((key) => !OF_PLUGINS.test(key))
+    const lasting: string[] = []
+    for (const key of left) if ((await redis.ttl(key)) === -1) lasting.push(key)
+    if (lasting.length > 0)
+      throw new Error(
+        `with all its topics deleted and all patterns removed, the namespace keeps for ever: ${lasting.join(', ')}`,
+      )
   }
 }
 
-async function deleteTopics(url: string, redis: Redis, namespace: string): Promise<void> {
+async function deleteTopics(address: NonNullable<BusOptions['redis']>, redis: Redis, namespace: string): Promise<void> {
   // The topics of plugins, which begin with $, are for plugins alone.
   let inside: Scope['bus'] | undefined
   const janitor: Plugin<'janitor'> = {
@@ -37,7 +36,7 @@ async function deleteTopics(url: string, redis: Redis, namespace: string): Promi
       })
     },
   }
-  await using bus = createBus({ service: 'janitor', redis: url, namespace, logger: false, plugins: [janitor] })
+  await using bus = createBus({ service: 'janitor', redis: address, namespace, logger: false, plugins: [janitor] })
   await bus.ready()
   for (const { pattern, group } of await bus.patterns()) await bus.removePattern(pattern, { group })
   for (let round = 0; round < ROUNDS; round++) {

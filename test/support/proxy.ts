@@ -6,6 +6,7 @@
 
 import type { AddressInfo } from 'node:net'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import type { BusOptions } from '@busway/bus'
 
 /** What a pair of sockets carries, told by the first bytes that the client sent over it. */
 interface Pair {
@@ -28,7 +29,8 @@ export const runsScript: RequestMatch = (request) => /evalsha|eval\r/i.test(requ
 export type Which = 'all' | 'commands' | 'subscribers'
 
 export interface RedisProxy {
-  /** To give to `createBus`. */
+  /** To give to `createBus`, as its option `redis`; `url` where it is one server's. */
+  readonly redis: NonNullable<BusOptions['redis']>
   readonly url: string
   /** Live connections through the proxy. */
   connections(): number
@@ -151,6 +153,7 @@ export async function startProxy(target: string): Promise<RedisProxy> {
 
   return {
     url: `redis://127.0.0.1:${own}`,
+    redis: `redis://127.0.0.1:${own}`,
     connections: () => pairs.size,
     cut(which = 'all') {
       for (const pair of chosen(which)) destroy(pair)

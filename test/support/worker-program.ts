@@ -7,14 +7,18 @@ import {
   type Plugin,
   type Subscription,
 } from '@busway/bus'
-import { Redis } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
+import { topicsWith } from './partitioned.js'
 import { Gate } from './received.js'
 import type { Command, Report, WorkerSetup } from './worker-protocol.js'
 
 const setup: WorkerSetup = JSON.parse(process.env.BUSWAY_TEST_WORKER ?? '{}')
+/** The test's own, to Redis or to a cluster. */
+const connect = (redis: WorkerSetup['redis']): Redis | Cluster =>
+  typeof redis === 'object' && 'cluster' in redis ? new Cluster([...redis.cluster]) : new Redis(redis as string)
 const report = (what: Report) => void (process.connected && process.send?.(what))
 const released = new Gate()
-const records = setup.recordTo === undefined ? undefined : new Redis(setup.redis)
+const records = setup.recordTo === undefined ? undefined : connect(setup.redis)
 const record = async (what: string) => void (await records?.rpush(setup.recordTo as string, `${what} ${process.pid}`))
 const finished = (error: unknown) => {
   report({ event: 'failed', error: String(error) })
@@ -41,6 +45,9 @@ const bus = createBus({
   namespace: setup.namespace,
   logger: false,
   plugins: [reporter],
+  ...(setup.partitions === undefined
+    ? {}
+    : { topics: topicsWith({ partitions: setup.partitions }, setup.topic, setup.outputTopic ?? setup.topic) }),
 })
 bus.on('error', () => {})
 

@@ -1,4 +1,5 @@
 /** What a worker process and the test that started it say to each other over IPC. */
+import type { BusOptions } from '@busway/bus'
 
 /** What the worker's handler does with a message. */
 export type Behaviour =
@@ -18,13 +19,15 @@ export type Behaviour =
   | 'forward'
 
 export interface WorkerSetup {
-  readonly redis: string
+  readonly redis: NonNullable<BusOptions['redis']>
   readonly namespace: string
   readonly topic: string
   readonly behaviour: Behaviour
   readonly outputTopic?: string
+  /** Of these topics. */
+  readonly partitions?: number
   readonly workMs?: number
-  /** A list in Redis to which each run writes `start <id> <pid>` before it begins and `end <id> <pid>` when it is over: their order over all workers. */
+  /** A list in a Redis by itself (its address is text) to which each run writes `start <id> <pid>` before it begins and `end <id> <pid>` when it is over: their order over all workers. */
   readonly recordTo?: string
   /** Batches of such a size: then what is staged is one publish with a list of their bodies. For `ack`, `hold`, `stage` and `poison`. */
   readonly batch?: { readonly size: number; readonly wait?: number }

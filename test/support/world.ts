@@ -14,6 +14,10 @@ export { namespaceIsClean } from './private-redis.js'
 export type PlainBusOptions = Partial<Omit<BusOptions, 'topics' | 'plugins'>>
 
 export interface World extends PrivateRedis {
+  /** Whether `server` and `redis` stand for all of a Redis Cluster. */
+  readonly isCluster: boolean
+  /** Where keys are: the addresses of the masters, or of the only server. */
+  masters(): Promise<string[]>
   /** What all buses of this test logged. */
   readonly log: LogLines
   /** A bus in this test's namespace, closed after the test. */
@@ -21,7 +25,7 @@ export interface World extends PrivateRedis {
   /** A proxy in front of this world's Redis, closed after the test. */
   proxy(): Promise<RedisProxy>
   /** A consumer in a process of its own, killed after the test if it still runs. */
-  worker(setup: Omit<WorkerSetup, 'redis' | 'namespace'>): Promise<Worker>
+  worker(setup: Omit<WorkerSetup, 'redis' | 'namespace'> & Partial<Pick<WorkerSetup, 'redis'>>): Promise<Worker>
   /** Run after the test, the last first, before the buses are closed. */
   atEnd(clean: () => unknown): void
 }
@@ -30,13 +34,31 @@ export type WorldOptions = Pick<StartRedisOptions, 'args' | 'keepData'>
 
 /** Registers the hooks of a `describe`. After each test the data must obey docs/data-model.md; after all of them nothing may be left that does not go by itself. */
 export function world(options: WorldOptions = {}): World {
+  return worldOf(
+    () => privateRedis(options),
+    (place) => ({
+      isCluster: false,
+      redis: place.server.url,
+      masters: async () => [place.server.url],
+      proxy: () => startProxy(place.server.url),
+    }),
+  )
+}
+
+/** What differs between one Redis and a cluster. */
+export interface Surroundings extends Pick<World, 'isCluster' | 'masters' | 'proxy'> {
+  readonly redis: NonNullable<BusOptions['redis']>
+}
+
+/** A world in a place that is made here, so that its hooks run in their order. */
+export function worldOf(makePlace: () => PrivateRedis, around: (place: PrivateRedis) => Surroundings): World {
   const namespaces: string[] = []
   // Before the server is stopped: hooks run in the order of their registration.
   after(async function () {
     this.timeout(60_000)
-    await expectNothingLeft(place.server.url, namespaces)
+    await expectNothingLeft(place.redis, around(place).redis, namespaces)
   })
-  const place = privateRedis(options)
+  const place = makePlace()
   let log = new LogLines()
   const cleaning: (() => unknown)[] = []
   const closing: (() => unknown)[] = []
@@ -52,6 +74,10 @@ export function world(options: WorldOptions = {}): World {
   })
 
   return {
+    get isCluster() {
+      return around(place).isCluster
+    },
+    masters: () => around(place).masters(),
     get server() {
       return place.server
     },
@@ -65,19 +91,20 @@ export function world(options: WorldOptions = {}): World {
       return log
     },
     bus(options = {}) {
-      const { server, namespace } = place
-      const bus = createBus({ service: 'test', redis: server.url, namespace, logger: log.logger, ...options })
+      const { namespace } = place
+      const { redis } = around(place)
+      const bus = createBus({ service: 'test', redis, namespace, logger: log.logger, ...options })
       bus.on('error', () => {})
       closing.push(() => bus.close({ timeout: 2000 }))
       return bus
     },
     async proxy() {
-      const proxy = await startProxy(place.server.url)
+      const proxy = await around(place).proxy()
       closing.push(() => proxy.close())
       return proxy
     },
     async worker(setup) {
-      const worker = await startWorker({ redis: place.server.url, namespace: place.namespace, ...setup })
+      const worker = await startWorker({ redis: around(place).redis, namespace: place.namespace, ...setup })
       closing.push(() => worker.kill())
       return worker
     },

@@ -52,6 +52,10 @@ describe("a topic's name", () => {
   it('is one of plugins where those are allowed', () => {
     expect(code(() => checkTopic('$schedule', true))).to.equal(undefined)
     expect(code(() => checkTopic('$sch{edule', true))).to.equal('INVALID_TOPIC')
+    expect(
+      code(() => checkTopic('$bus', true)),
+      "the bus' own",
+    ).to.equal('INVALID_TOPIC')
   })
 
   it('never gets braces, colons or control characters past the check', () => {

@@ -45,7 +45,7 @@ function place(...answers: Answer[]) {
     missed: () => told.add('missed'),
   }
   const watch = (watchMs?: number) => {
-    const made = new TopicWatch('orders', { runner, wakes, log: log.logger }, watchMs)
+    const made = new TopicWatch('orders', { runner, wakes, log: log.logger, placesOf: (topic) => [topic] }, watchMs)
     made.join(listener)
     return made
   }

@@ -15,6 +15,7 @@ export const open: Script<OpenRequest, OpenReply> = {
     r.limit ?? '',
     r.reopened ? 1 : 0,
     r.fromBeginning ? 1 : 0,
+    r.takesPushes ? 1 : 0,
   ],
   reply(raw) {
     const [nowMs, group, outbox, found, limited] = list(raw)

@@ -1,11 +1,11 @@
 /** What `createBus` takes, checked and with its defaults. */
-import type { BusOptions, Logger, Plugin, TopicDefinition, Topics } from './api/index.js'
+import type { BusOptions, Logger, Plugin, Topics } from './api/index.js'
 import { createLogger } from './logging/logger.js'
 import { checkDurability, type Wanted } from './publish/durability.js'
 import { type RedisAddress, redisAddress } from './redis/address.js'
 import { durationMs } from './validate/durations.js'
 import { checkNamespace, checkService } from './validate/names.js'
-import { checkInteger, checkNames, checkOptionsObject, invalidOption, notYet } from './validate/options.js'
+import { checkInteger, checkNames, checkOptionsObject, invalidOption } from './validate/options.js'
 
 const names = [
   'service',
@@ -41,7 +41,6 @@ export function checkBusOptions(options: BusOptions<object, readonly Plugin[]>):
   checkNamespace(namespace)
   if (topics !== undefined && (typeof topics !== 'object' || topics === null))
     throw invalidOption('topics', topics, 'what defineTopics or topicTypes gives')
-  for (const [topic, definition] of Object.entries(topics?.definitions ?? {})) checkTopicSettings(topic, definition)
   if (!Array.isArray(plugins)) throw invalidOption('plugins', plugins, 'a list of plugins')
   if (redis !== undefined && typeof redis !== 'string' && (typeof redis !== 'object' || redis === null)) {
     throw invalidOption('redis', redis, 'an address such as redis://127.0.0.1:6379, or the options of ioredis')
@@ -58,8 +57,4 @@ export function checkBusOptions(options: BusOptions<object, readonly Plugin[]>):
     publishTimeoutMs,
     durability: checkDurability(options.durability, publishTimeoutMs),
   }
-}
-
-function checkTopicSettings(topic: string, { partitions }: TopicDefinition): void {
-  if (partitions !== undefined && partitions > 1) throw notYet(`topic ${topic}`, 'partitions')
 }

@@ -5,7 +5,7 @@
  * 2. started, by ready() or the first publish or consume: plugins composed, connections opened, plugins started, subscriptions started
  * 3. closed: subscriptions drain, plugins stop, publishes under way are answered, the outbox is relayed, connections end
  */
-
+import { REGISTRY } from '@busway/lua'
 import { createTopicAdmin } from './admin/topic-admin.js'
 import type {
   Bus,
@@ -27,16 +27,18 @@ import { BusListeners } from './bus-listeners.js'
 import { type BusSettings, checkBusOptions } from './bus-options.js'
 import { BusSubscriptions } from './bus-subscriptions.js'
 import { WaitingCalls } from './bus-waiting.js'
+import { createTopicSubscription } from './consume/partitioned-subscription.js'
 import { type PatternDependencies, PatternSubscription } from './consume/pattern-subscription.js'
-import { createSubscription } from './consume/subscription.js'
 import { BuswayError } from './errors/busway-error.js'
+import { partitionNames } from './partitions/names.js'
 import { createPlugins, type Plugins } from './plugins/index.js'
 import { checkAof } from './publish/durability.js'
 import { BusPublisher } from './publish/publisher.js'
+import type { BusRunner } from './redis/bus-runner.js'
 import { closedError } from './redis/connection.js'
+import { Connections } from './redis/connections.js'
 import { OutageLog } from './redis/outage-log.js'
 import { reach } from './redis/reach.js'
-import { Runner } from './redis/runner.js'
 import { WakeSubscriber } from './redis/wakes.js'
 import { createRelayer } from './relay/relayer.js'
 import { Requester } from './request/requester.js'
@@ -57,9 +59,10 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
   readonly #listeners: BusListeners
   readonly #plugins: Plugins
   readonly #catalog: Catalog
-  readonly #runner: Runner
+  readonly #connections: Connections
+  readonly #runner: BusRunner
   /** For publishes that wait for a confirmation. */
-  #durable: Runner | undefined
+  #durable: BusRunner | undefined
   readonly #wakes: WakeSubscriber
   readonly #registry: TopicRegistry
   readonly #publisher: BusPublisher
@@ -86,20 +89,19 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     this.#catalog = new Catalog(settings.topics, () => this.#pluginCount > 0)
     this.#plugins = createPlugins({ service, log, topics: this.#catalog.definitions, bus: this })
     const report = this.#listeners.report
-    this.#runner = new Runner({
-      ...this.#runnerSettings(),
-      name: `busway:${service}`,
+    this.#connections = new Connections({
+      ...{ address, namespace, name: `busway:${service}`, hangMs: HANG_MS, timeoutMs: settings.publishTimeoutMs },
+      lua: () => ({ guards: this.#plugins.guards(), scripts: this.#plugins.scripts() }),
+    })
+    this.#runner = this.#connections.runner('', {
       onWarning: (message) => log.warn({ redis: address.text }, message),
       onUp: () => this.#connected(),
       onDown: (error, problem) => this.#disconnected(error, problem),
     })
-    this.#wakes = new WakeSubscriber({
-      address,
-      namespace,
-      name: `busway:${service}:wakes`,
-      hangMs: HANG_MS,
-      onDown: (error) => log.debug({ err: error }, 'The subscribed connection went; it is made again'),
-    })
+    const channels = this.#connections.channels(':wakes', (error) =>
+      log.debug({ err: error }, 'The subscribed connection went; it is made again'),
+    )
+    this.#wakes = new WakeSubscriber(namespace, channels)
     this.#registry = new TopicRegistry(this.#runner, namespace)
     this.#publisher = new BusPublisher({
       service,
@@ -126,29 +128,32 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
       report,
     }
     this.#requester = new Requester({ ...parts, catalog: this.#catalog })
-    this.#watches = new Watches({ ...parts, catalog: this.#catalog })
+    this.#watches = new Watches({
+      ...parts,
+      catalog: this.#catalog,
+      placesOf: (topic) => this.#placesOf(topic),
+    })
     const relayer = createRelayer(parts)
     this.#dependencies = {
       ...parts,
       relayer,
       registry: this.#registry,
       pipeline: () => this.#plugins.pipeline(),
+      runnerOf: (topic) => this.#runner.of(topic),
       mayJoin: (pattern, topic) => this.#subscriptions.mayJoin(pattern, topic),
     }
     for (const plugin of settings.plugins) this.use(plugin)
   }
 
-  #runnerSettings() {
-    const { address, namespace, publishTimeoutMs: timeoutMs } = this.#settings
-    const lua = () => ({ guards: this.#plugins.guards(), scripts: this.#plugins.scripts() })
-    return { address, namespace, hangMs: HANG_MS, timeoutMs, lua }
+  /** Where a topic is in Redis: itself, or its partitions; as this bus says, or as it was made by others. */
+  #placesOf(topic: string): readonly string[] | Promise<readonly string[]> {
+    if (this.#catalog.definition(topic) !== undefined) return partitionNames(topic, this.#catalog.partitions(topic))
+    return this.#registry.partitions([topic]).then(([partitions = 1]) => partitionNames(topic, partitions))
   }
 
-  #durableRunner(): Runner {
-    const { service, log } = this.#settings
-    this.#durable ??= new Runner({
-      ...this.#runnerSettings(),
-      name: `busway:${service}:durable`,
+  #durableRunner(): BusRunner {
+    const { log } = this.#settings
+    this.#durable ??= this.#connections.runner(':durable', {
       onWarning: () => undefined,
       onUp: () => undefined,
       onDown: (error) => log.debug({ err: error }, 'The connection of durable publishes went; it is made again'),
@@ -173,7 +178,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
       if (unreachable !== undefined) throw unreachable
     })
     await Promise.all([reached, this.#start()])
-    if (this.#settings.durability?.kind === 'aof') await checkAof(this.#runner)
+    if (this.#settings.durability?.kind === 'aof') await checkAof(this.#runner.of(REGISTRY))
   }
 
   publish(topic: string, body: unknown, options?: object): Promise<Receipt> {
@@ -214,7 +219,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     this.#plugins.compose()
     const subscription = isPattern(topic)
       ? new PatternSubscription(this.#dependencies, topic, work, options)
-      : createSubscription(this.#dependencies, topic, work, options)
+      : createTopicSubscription(this.#dependencies, topic, this.#catalog.partitions(topic), work, options)
     this.#subscriptions.add(subscription)
     if (this.#isLive || this.#plugins.insideReady()) subscription.start()
     else
@@ -303,7 +308,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     // Plugins' ready functions use Redis; without any the bus takes publishes at once and keeps them until Redis is there.
     if (this.#pluginCount > 0) {
       await this.#runner.usable()
-      await this.#plugins.start(this.#runner)
+      await this.#plugins.start(this.#runner, this.#publisher, this.#registry)
     }
     if (this.#state !== 'starting') throw closedError()
     this.#state = 'started'
@@ -377,6 +382,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     // A server that has not answered until now is not waited for much longer.
     const farewellMs = Math.max(100, Math.min(500, left()))
     await Promise.all([this.#wakes, this.#runner, this.#durable].map((connection) => connection?.close(farewellMs)))
+    this.#connections.close()
     this.#outages.stop()
     this.#state = 'closed'
     return {

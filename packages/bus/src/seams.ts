@@ -16,6 +16,7 @@ import type {
   Delivery,
   Encoded,
   Events,
+  FetchSubject,
   GuardArgs,
   Logger,
   Message,
@@ -26,6 +27,9 @@ import type {
   Subscription,
 } from './api/index.js'
 import type { BuswayError } from './errors/index.js'
+import type { EncodedBody } from './publish/encoded-body.js'
+import type { TopicRunner } from './redis/bus-runner.js'
+import type { TopicRegistry } from './topics/registry.js'
 import type { Watches } from './watch/watches.js'
 import type { WireMessage } from './wire/index.js'
 
@@ -76,16 +80,22 @@ export interface ScriptRunner {
 export interface Wakes {
   /** 8 characters, this bus in channel names and session ids. */
   readonly busId: string
-  /** Calls `listener(payload)` for each message on the topic's wake channel; resolves when Redis confirmed the subscription. Reference-counted per topic. */
-  subscribe(topic: string, listener: (payload: string) => void): Promise<() => void>
+  /**
+   * Calls `listener` for each message on the topic's wake channel, with its first line and the bytes behind that, if there are any; resolves when Redis
+   * confirmed the subscription. Reference-counted per topic.
+   */
+  subscribe(topic: string, listener: (payload: string, bytes?: Buffer) => void): Promise<() => void>
   /** The subscribed connection came back and is subscribed again: every session advances once, a wake may have been missed. */
   onBack(listener: () => void): () => void
 }
 
 /** publish/publisher.ts: what a topic's publishes go through after the pipeline. */
 export interface Publisher {
-  /** `declare`s the topic once per bus (and adds it to the registry); cheap afterwards. */
-  ensureTopic(topic: string): Promise<void>
+  /**
+   * `declare`s the topic, or the whole of which this is a partition, once per bus (and adds it to the registry); cheap afterwards. `partitions`: how many it has,
+   * if that was found out. Rejects with CONFIG_INVALID if it has another number.
+   */
+  ensureTopic(topic: string, partitions?: number): Promise<void>
   /** It was deleted: the next `ensureTopic` declares it again. */
   forgetTopic(topic: string): void
   /** Takes a topic that was deleted out of the registry. */
@@ -95,6 +105,8 @@ export interface Publisher {
   stage(topic: string, body: unknown, options: Record<string, unknown>): Promise<StagedPublish>
   /** A body as a publish would write it, for a message that has these headers. Rejects with INVALID_BODY, PAYLOAD_TOO_LARGE. */
   encodeBody(topic: string, body: unknown, headers: Readonly<Record<string, string>>): Promise<WireMessage>
+  /** For a publish that comes later, maybe elsewhere. Rejects as `publish` does, for all that can be known before it is sent. */
+  encode(topic: string, body: unknown, options: object): Promise<EncodedBody>
   /** Waits for everything accepted so far; gives up in time and says how many are unanswered. */
   close(timeoutMs: number): Promise<{ unanswered: number }>
 }
@@ -118,7 +130,7 @@ export interface RegisteredPublishGuard extends RegisteredGuard {
   args(message: Outgoing): GuardArgs | undefined
 }
 export interface RegisteredFetchGuard extends RegisteredGuard {
-  args(subscription: { topic: string; group: string; options: Record<string, unknown> }): GuardArgs | undefined
+  args(subscription: FetchSubject): GuardArgs | undefined
 }
 export interface RegisteredSettleGuard extends RegisteredGuard {
   args(delivery: Delivery, outcome: Outcome): GuardArgs | undefined
@@ -127,6 +139,8 @@ export interface RegisteredSettleGuard extends RegisteredGuard {
 /** plugins/pipeline.ts: all plugins, sorted and composed once, at ready(). Chains that no plugin uses are `undefined`: nothing is paid for them. */
 export interface Pipeline {
   readonly publish: ((batch: PublishBatch, send: () => Promise<Receipt[]>) => Promise<Receipt[]>) | undefined
+  /** The `enrich` part of it alone, for a body that is encoded already. */
+  readonly enrich: Pipeline['publish']
   /** The `encode` part of it alone, for a body that replaces one. */
   readonly encode: Pipeline['publish']
   readonly decode: ((encoded: Encoded, bytes: () => Promise<unknown>) => Promise<unknown>) | undefined
@@ -179,9 +193,15 @@ export interface OwnedSubscription extends Subscription {
   readonly closed: Promise<void>
 }
 
+/** What asks one place in Redis: a topic, or one of its partitions under the topic's name. */
+export type AdminDependencies = Pick<ConsumeDependencies, 'runner' | 'relayer' | 'pipeline' | 'publisher'>
+
 /** admin/topic-admin.ts: `createTopicAdmin(dependencies, topic)`, where the bus checked the name. */
-export type AdminDependencies = Pick<ConsumeDependencies, 'runner' | 'relayer' | 'pipeline' | 'publisher'> & {
+export interface TopicAdminDependencies extends AdminDependencies {
   readonly watches: Pick<Watches, 'settled'>
+  readonly registry: Pick<TopicRegistry, 'partitions'>
+  /** To the server that has the topic, or the partition. */
+  readonly runnerOf: (name: string) => TopicRunner
 }
 
 export type AnyHandler = (message: Message, context: ConsumeContext) => unknown

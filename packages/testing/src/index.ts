@@ -1,11 +1,13 @@
 /** What tests of services need: a private Redis, messages and contexts to call handlers with, and a way to wait until a bus is idle. */
 export { type TestBatchContext, testBatchContext } from './batch-context.js'
+export { type RedisCluster, type StartClusterOptions, startCluster } from './cluster.js'
 export { type TestContext, type TestPublish, testContext } from './context.js'
 export { describeRedis, type FindRedisOptions, findRedis } from './find.js'
 export { type Askable, type IdleOptions, idle } from './idle.js'
 export { testMessage } from './message.js'
 export { RedisNotFoundError } from './not-found.js'
 export { NotIdleError, type WaitingState } from './not-idle.js'
+export { type SentinelDeployment, type StartSentinelsOptions, startSentinels } from './sentinels.js'
 export { type RedisServer, type StartRedisOptions, startRedis } from './server.js'
 export type { FoundRedis, RedisServerProgram, RedisSource, RunningRedis, SkippedSource } from './sources/source.js'
 export { type TemporaryFolder, temporaryFolder } from './temporary-folder.js'

@@ -27,9 +27,11 @@ export function launchOf(program: RedisServerProgram, place: Place): Launch {
 
 function processLaunch({ command }: RedisServerProgram, { dir, port, socket, config }: Place): Launch {
   const listen = ['--bind', '127.0.0.1', '--port', String(port), '--unixsocket', String(socket)]
+  // A file comes before all options.
+  const file = config[0]?.startsWith('--') === false ? [config[0]] : []
   return {
     command,
-    args: [...listen, '--dir', dir, ...config],
+    args: [...file, ...listen, '--dir', dir, ...config.slice(file.length)],
     async signal(pid, signal) {
       try {
         process.kill(pid, signal)

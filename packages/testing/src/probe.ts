@@ -9,7 +9,7 @@ export type Address = { port: number } | { path: string } | { url: URL }
  * Sends the commands and gives the last one's reply: a bulk string's content, or the line of any other reply
  * (`+PONG`, `-LOADING ...`). Rejects if the server cannot be reached, closes, or does not answer within `timeoutMs`.
  */
-export function probe(address: Address, commands: string[][], timeoutMs = 2000): Promise<string> {
+export function probe(address: Address, commands: string[][], timeoutMs = 10_000): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = open(address)
     const finish = (settle: () => void) => {

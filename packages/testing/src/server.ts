@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describeRedis, type FindRedisOptions, findRedis } from './find.js'
@@ -65,11 +65,20 @@ const found = new Map<string, Promise<FoundRedis>>()
  * await using redis = await startRedis()
  * const bus = createBus({ service: 'test', redis: redis.url })
  */
-export async function startRedis(options: StartRedisOptions = {}): Promise<RedisServer> {
+export function startRedis(options: StartRedisOptions = {}): Promise<RedisServer> {
+  return startServer(options)
+}
+
+/** `sentinel`: the configuration of a Sentinel, which it is then; it keeps what it learns in that file. */
+export async function startServer(options: StartRedisOptions, sentinel?: string): Promise<RedisServer> {
   const program = options.program ?? (await findProgram(options))
   const dir = await makeWatchedFolder()
   const config = [...CONFIG, ...(options.keepData ? KEEP_DATA : []), ...(options.args ?? [])]
   try {
+    if (sentinel !== undefined) {
+      await writeFile(join(dir, 'sentinel.conf'), sentinel)
+      config.unshift(join(dir, 'sentinel.conf'), '--sentinel')
+    }
     for (let attempt = 1; ; attempt++) {
       const server = new Server(program, dir, await findFreePort(), config)
       const failure = await server.start()
@@ -80,6 +89,15 @@ export async function startRedis(options: StartRedisOptions = {}): Promise<Redis
     await removeWatchedFolder(dir)
     throw error
   }
+}
+
+/** As `startRedis` finds it, for servers that have to reach each other: those in docker do not. */
+export async function findProgramForPeers(options: FindRedisOptions): Promise<RedisServerProgram> {
+  const program = await findProgram(options)
+  if (program.source !== 'docker') return program
+  throw new Error(
+    `Servers that belong together take a redis-server of this system; there is only ${describeRedis(program)}.`,
+  )
 }
 
 /** Looks once for each environment, since a look may be a download. */

@@ -30,7 +30,7 @@ export interface GroupStats {
   /** Dead letters. */
   readonly dead: number
   readonly paused: boolean
-  /** Live sessions, over all processes. */
+  /** Live sessions, over all processes; of a consumer that has one in each partition, one. */
   readonly consumers: number
   /** Age of the message that has waited longest, in milliseconds; 0 if none waits. */
   readonly oldestReadyMs: number

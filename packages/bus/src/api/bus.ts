@@ -1,6 +1,7 @@
 import type { RedisOptions } from 'ioredis'
 import type { TopicAdmin } from './admin.js'
 import type { BatchContext, BatchResult, ConsumeBatchOptions } from './batch.js'
+import type { ClusterOptions } from './cluster.js'
 import type { Durability } from './durability.js'
 import type { Duration } from './duration.js'
 import type { EventsOptions, TopicEvents } from './events.js'
@@ -26,8 +27,11 @@ export interface BusOptions<
   topics?: Topics<T>
   /** First registered is outermost. More can follow with `use`. Default: none. */
   plugins?: Plugins
-  /** An address, or ioredis' options. Default: `$REDIS_URL`, else `redis://127.0.0.1:6379`. */
-  redis?: string | RedisOptions
+  /**
+   * An address, or ioredis' options. `{ sentinels, name }` finds the primary through Redis Sentinel; `{ cluster: [{ host, port }] }` or `redis+cluster://host:port`
+   * is a Redis Cluster. Default: `$REDIS_URL`, else `redis://127.0.0.1:6379`.
+   */
+  redis?: string | RedisOptions | ClusterOptions
   /** Separates applications that share a Redis; no braces. Default: `busway`. */
   namespace?: string
   /** What must have a publish before it resolves. More than `memory` takes a third connection. Default: `memory`. */

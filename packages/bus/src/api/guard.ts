@@ -10,6 +10,8 @@ export interface FetchSubject {
   readonly topic: string
   readonly group: string
   readonly options: Readonly<Record<string, unknown>>
+  /** Of the topic; 1 if it has none. Each has keys of its own: what a guard cannot keep exactly over several it refuses, by throwing `CONFIG_INVALID` in `args`. */
+  readonly partitions: number
 }
 
 /** Decides, in the publish script, whether a message is accepted. */
@@ -31,7 +33,7 @@ export interface FetchGuard {
   keys(topic: string, group: string): readonly string[]
   /** Called once per subscription; `undefined`: this subscription does not meet the guard. */
   args(subscription: FetchSubject): GuardArgs | undefined
-  /** A chunk that returns `{ check?, skip?, apply? }`. */
+  /** A chunk that returns `{ check?, checkKey?, skip?, apply?, applyKey? }`. */
   readonly lua: string
 }
 

@@ -8,6 +8,7 @@
 export * from './admin.js'
 export * from './batch.js'
 export * from './bus.js'
+export * from './cluster.js'
 export * from './delivery.js'
 export * from './durability.js'
 export * from './duration.js'

@@ -72,7 +72,7 @@ export interface ConsumeOptionsCore {
   /**
    * Messages that the whole group may have in flight, over all its consumers, 1 to 1,000,000; held to exactly, also when one crashes. Nothing is fetched
    * ahead then. A consumer that comes with another number than the last sets it; left out, it stays as it is. Changed live by
-   * `bus.topic(name).group(name).setConcurrency(n)`. Default: no limit.
+   * `bus.topic(name).group(name).setConcurrency(n)`. `CONFIG_INVALID` on a topic with partitions. Default: no limit.
    */
   groupConcurrency?: number
   /** How much work, by the measured handler time, may be fetched ahead. Default: `50ms`. */

@@ -12,6 +12,11 @@ export interface Outgoing {
   readonly options: Readonly<Record<string, unknown>>
   /** Keys, named as in a guard's `keys`, that are deleted when the message ends if their value is its id; wherever and by whatever it ends. */
   owns?: string[]
+  /**
+   * What a guard remembers the message by, as text: in a topic with partitions all that have the same are in one. A message whose partition is chosen otherwise, by
+   * an ordering key or an own id that is another text, is refused with `CONFIG_INVALID`.
+   */
+  partitionBy?: string[]
   /** The encoded body's size in bytes, set by the kernel: there when `next()` has resolved. */
   bodyBytes?: number
   /** Who is told how the message ended, for each group: `Report`. */
@@ -38,6 +43,8 @@ export interface Report {
   readonly id: string
   /** Absent where no group had it yet: a waiting message that was replaced or purged. */
   readonly group?: string
+  /** Whether every group that had it has ended it now, this one being the last. A dead letter that is redriven ends anew. */
+  readonly last: boolean
   readonly outcome: 'done' | 'dead' | 'purged' | 'expired' | 'cancelled' | 'replaced' | 'removed'
   readonly result?: unknown
   readonly error?: { readonly name: string; readonly message: string }

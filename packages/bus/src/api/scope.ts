@@ -1,3 +1,4 @@
+import type { EncodedBody } from '../publish/encoded-body.js'
 import type { TopicStats } from './admin.js'
 import type { Bus } from './bus.js'
 import type { Delivery } from './delivery.js'
@@ -51,6 +52,11 @@ export interface Scope {
   logBindings(bindings: () => Record<string, unknown>): void
   /** The numbers of several topics in one call, of whatever topics: the application's, others in Redis, plugins' own. From `ready` on. Rejects with `INVALID_TOPIC`. */
   stats(topics: readonly string[]): Promise<Record<string, TopicStats>>
+  /**
+   * A body as a publish would send it now, to be published later: `bus.publish(topic, new EncodedBody(...))`. Checks all that a publish checks before it
+   * sends, `options` included. Rejects with `INVALID_TOPIC`, `INVALID_OPTIONS`, `INVALID_BODY`, `PAYLOAD_TOO_LARGE`. From `ready` on.
+   */
+  encode(topic: string, body: unknown, options?: object): Promise<EncodedBody>
   /** Declares a script and gives the function that runs it (from `ready` on) on one topic's keys. Rejects with a `BuswayError`. */
   script<A extends GuardArgs, R = unknown>(script: PluginScript): (topic: string, ...args: A) => Promise<R>
   guard(guard: Guard): void

@@ -23,7 +23,13 @@ export interface TopicOptions {
    * defineTopics({ 'orders.paid': { body: type<Paid>(), maxWaiting: { count: 100_000, policy: 'wait' } } })
    */
   maxWaiting?: number | MaxWaiting
-  /** Over how many slots of a cluster the topic is spread; fixed when it is made. Default: 1. */
+  /**
+   * Over how many slots of a cluster the topic is spread, 1 to 1,024; fixed when it is made, and said by every bus that publishes to it or consumes it by name.
+   * Default: 1. See docs/partitions.md.
+   *
+   * @example
+   * defineTopics({ 'orders.paid': { body: type<Paid>(), partitions: 12 } })
+   */
   partitions?: number
 }
 

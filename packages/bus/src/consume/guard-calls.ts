@@ -7,12 +7,13 @@ export function guardsOf({
   topic,
   group,
   options,
+  partitions,
 }: RunSubject): Pick<AdvanceRequest, 'fetchGuardCalls' | 'guardKeys'> {
   const { fetch, settle } = pipeline.guards
   if (fetch.length === 0 && settle.length === 0) return {}
   const fetchGuardCalls: SettleGuardCall[] = []
   fetch.forEach((guard, position) => {
-    const args = guard.args({ topic, group, options })
+    const args = guard.args({ topic, group, options, partitions })
     if (args !== undefined) fetchGuardCalls.push({ guard: position, args })
   })
   const guardKeys = {

@@ -13,6 +13,8 @@ const WEIGHT = 0.1
 export interface Lookahead {
   readonly concurrency: number
   readonly lookaheadMs: number
+  /** Messages held unstarted, at most. Default: `HOLD_CAP`; several subscriptions that share may hold more in all. */
+  readonly holdCap?: number
 }
 
 /** Measured time of one message: of the subscription's whole capacity, so that ten at a time in 100 ms are 10 ms each. */
@@ -43,10 +45,13 @@ export class HandlerPace {
 }
 
 /** How many messages to hold in all, running ones included. Before the first measurement only as many as can start at once. */
-export function holdTarget({ concurrency, lookaheadMs }: Lookahead, perMessageMs: number | undefined): number {
+export function holdTarget(
+  { concurrency, lookaheadMs, holdCap = HOLD_CAP }: Lookahead,
+  perMessageMs: number | undefined,
+): number {
   if (perMessageMs === undefined || lookaheadMs === 0) return concurrency
-  const ahead = perMessageMs > 0 ? Math.floor(lookaheadMs / perMessageMs) : HOLD_CAP
-  return concurrency + Math.min(ahead, HOLD_CAP)
+  const ahead = perMessageMs > 0 ? Math.floor(lookaheadMs / perMessageMs) : holdCap
+  return concurrency + Math.min(ahead, holdCap)
 }
 
 /**
@@ -57,7 +62,7 @@ export function ask(lookahead: Lookahead, perMessageMs: number | undefined, held
   const target = holdTarget(lookahead, perMessageMs)
   const room = target - held
   const least = Math.max(1, Math.ceil((target - lookahead.concurrency) / 2))
-  return room >= least ? Math.min(room, HOLD_CAP) : 0
+  return room >= least ? Math.min(room, lookahead.holdCap ?? HOLD_CAP) : 0
 }
 
 /** How old an unstarted message may get before it is given back to others. */

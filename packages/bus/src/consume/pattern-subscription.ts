@@ -9,22 +9,23 @@
  */
 import type { CloseOptions, CloseReport, Logger } from '../api/index.js'
 import type { WakeSubscriber } from '../redis/wakes.js'
-import type { AnyWork, ConsumeDependencies, OwnedSubscription } from '../seams.js'
+import type { AnyWork, OwnedSubscription } from '../seams.js'
 import { matcher } from '../topics/matching.js'
 import type { TopicRegistry } from '../topics/registry.js'
 import { durationMs } from '../validate/durations.js'
 import { invalidOption } from '../validate/options.js'
 import { watchLease } from './loop-watch.js'
+import { createTopicSubscription, type TopicDependencies } from './partitioned-subscription.js'
 import { Patience } from './patience.js'
 import { checkConsumeOptions } from './settings.js'
 import { Share } from './share.js'
 import { Starting } from './starting.js'
-import { checkHandler, createSubscription, type Membership } from './subscription.js'
+import { checkHandler, type Membership } from './subscription.js'
 
 /** Topics joined at once. */
 const MOST_OPENING = 64
 
-export interface PatternDependencies extends ConsumeDependencies {
+export interface PatternDependencies extends TopicDependencies {
   readonly wakes: WakeSubscriber
   readonly registry: TopicRegistry
   /** Whether this subscription, rather than another of this bus and group, takes part in the topic. */
@@ -234,6 +235,8 @@ export class PatternSubscription implements OwnedSubscription {
 
   async #open(topic: string): Promise<void> {
     const { registry } = this.#dependencies
+    const [partitions = 1] = (await this.#persist(() => registry.partitions([topic]))) ?? []
+    if (this.#isLeaving || !this.#dependencies.mayJoin(this, topic)) return
     let isGone = false
     const membership: Membership = {
       share: this.#share,
@@ -244,7 +247,8 @@ export class PatternSubscription implements OwnedSubscription {
         return !isGone
       },
     }
-    const subscription = createSubscription(this.#dependencies, topic, this.#work, this.#options, membership)
+    const subscription = this.#subscription(topic, partitions, membership)
+    if (subscription === undefined) return
     this.#topics.set(topic, subscription)
     this.#news.delete(topic)
     void subscription.closed.then(() => this.#left(topic, isGone))
@@ -254,6 +258,18 @@ export class PatternSubscription implements OwnedSubscription {
       // One that is closed again was not needed, or is told of by the closing of this one.
       if ((error as { code?: unknown }).code !== 'BUS_CLOSED') this.#starting.failed(error)
     })
+  }
+
+  /** `undefined` if what is asked of it cannot be kept over its partitions. */
+  #subscription(topic: string, partitions: number, membership: Membership): OwnedSubscription | undefined {
+    try {
+      return createTopicSubscription(this.#dependencies, topic, partitions, this.#work, this.#options, membership)
+    } catch (error) {
+      const { message, code } = error as Error & { code?: unknown }
+      this.#log.error({ code, topic }, `The pattern leaves this topic out: ${message}`)
+      this.#starting.failed(error as Error)
+      return undefined
+    }
   }
 
   #left(topic: string, isGone: boolean): void {

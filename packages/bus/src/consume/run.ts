@@ -13,6 +13,8 @@ export interface RunSubject {
   readonly topic: string
   readonly group: string
   readonly options: Readonly<Record<string, unknown>>
+  /** Of the topic, this being a run in one of them. */
+  readonly partitions: number
   readonly publisher: Publisher
   readonly pipeline: Pipeline
   readonly watching: Watching

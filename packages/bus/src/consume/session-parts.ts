@@ -48,6 +48,8 @@ export interface SessionParts {
   readonly reopened: boolean
   /** What the subscription's fetch guards are given, and the keys of its guards. */
   readonly guards: Pick<AdvanceRequest, 'fetchGuardCalls' | 'guardKeys'>
+  /** Redis may lease messages to it while it waits. */
+  readonly takesPushes: boolean
   readonly owner: SessionOwner
   readonly watching: Watching
   readonly log: Logger

@@ -1,4 +1,4 @@
-/** When a session sends without being asked to: to renew its lease, and when a message falls due. */
+/** When a session acts without being asked to: to renew its lease, when a message falls due, when something does not arrive. */
 
 /** `setTimeout` fires at once for more than 24 days. */
 const LONGEST_TIMER_MS = 3_600_000
@@ -6,6 +6,7 @@ const LONGEST_TIMER_MS = 3_600_000
 export class SessionTimers {
   #renewTimer: NodeJS.Timeout | undefined
   #dueTimer: NodeJS.Timeout | undefined
+  #missingTimer: NodeJS.Timeout | undefined
 
   /** Three times within each lease. */
   renewing(leaseMs: number, renew: () => void): void {
@@ -26,8 +27,22 @@ export class SessionTimers {
     if (dueMs !== undefined) this.#dueTimer = setTimeout(wake, Math.min(Math.max(dueMs, 1), LONGEST_TIMER_MS))
   }
 
+  /** Once what was missing since then is missing for so long; `undefined`: nothing is. */
+  missing(afterMs: number | undefined, act: () => void): void {
+    if (afterMs === undefined) {
+      clearTimeout(this.#missingTimer)
+      this.#missingTimer = undefined
+    } else {
+      this.#missingTimer ??= setTimeout(() => {
+        this.#missingTimer = undefined
+        act()
+      }, afterMs)
+    }
+  }
+
   stop(): void {
     clearTimeout(this.#renewTimer)
     clearTimeout(this.#dueTimer)
+    clearTimeout(this.#missingTimer)
   }
 }

@@ -26,11 +26,12 @@
  * | close (release)      | what was not released yet is, when   | repeated; then `lost` says that it had    | shared: one close                              |
  * |                      | the lease ends                       | happened                                  |                                                |
  */
-import { type AdvanceReply, type FetchedRange, type GroupRef, open, type Recovered } from '@busway/lua'
+import { type AdvanceReply, type FetchedRange, type GroupRef, open, type Recovered, seen } from '@busway/lua'
 import { type CancelledMessage, EarlyCancels } from './cancels.js'
 import { Healing } from './healing.js'
 import { HeldRange } from './held-range.js'
 import { type InFlight, provedByAnswers, provedBySync } from './in-flight.js'
+import { type Arrived, LeaseOrder } from './lease-order.js'
 import { type RunningPart, release } from './release.js'
 import { Requests } from './requests.js'
 import type { SessionEnd, SessionParts, Times } from './session-parts.js'
@@ -44,6 +45,8 @@ const MOST_IN_FLIGHT = 2
 const WORTH_A_REQUEST = 256
 const OPEN_TRY_MS = 10_000
 const LEFT_AGAIN_MS = 100
+/** A push and a reply overtake one another by less, else the push was lost with its connection. */
+const MISSING_MS = 250
 
 export class ConsumerSession {
   readonly settler: Settler
@@ -59,7 +62,7 @@ export class ConsumerSession {
   #resolveEnded: (end: SessionEnd) => void = () => undefined
   #state: 'new' | 'open' | 'healing' | 'over' = 'new'
   #group = '' as GroupRef
-  #lastLease = 0
+  readonly #order = new LeaseOrder()
   /** Redis has this session among those that wait: it will be woken, and need not ask. */
   #isWaiting = false
   #isWoken = false
@@ -120,7 +123,19 @@ export class ConsumerSession {
     const { runner, topic, id, settings, info, owner, reopened } = this.#parts
     const { group, leaseMs, concurrency, maxCrashes, deadMax, deadKeepMs, groupConcurrency: limit } = settings
     const { fromBeginning } = settings
-    const own = { group, session: id, leaseMs, concurrency, maxCrashes, info, deadMax, deadKeepMs, fromBeginning }
+    const { takesPushes } = this.#parts
+    const own = {
+      group,
+      session: id,
+      leaseMs,
+      concurrency,
+      maxCrashes,
+      info,
+      deadMax,
+      deadKeepMs,
+      fromBeginning,
+      takesPushes,
+    }
     const request = limit === undefined ? own : { ...own, limit, reopened }
     const reply = await runner.runRepeatable(open, topic, request, OPEN_TRY_MS)
     if (reply.deleted) return false
@@ -145,11 +160,35 @@ export class ConsumerSession {
     this.pump()
   }
 
+  /** Redis leased a message to this session, which waited, and sent it along. What it has by now is left out. */
+  pushed(range: FetchedRange): void {
+    if (this.#state === 'over') return
+    this.#isWaiting = false
+    // Its first answer, which says what is true of the topic, may have been overtaken.
+    if (this.#state !== 'open' || this.#requests.confirmed === 0) {
+      this.#order.keep(range)
+      return
+    }
+    this.#take(this.#order.arrive({ ranges: [range], solo: false }, range.lease))
+    this.#watchMissing()
+    // The handler may have ended by then, and what became of the message goes with the request for more.
+    setImmediate(() => {
+      this.pump()
+      if (this.#state === 'open' && this.#requests.underWay.length === 0) this.#tellSeen(range.lease)
+    })
+  }
+
+  /** It runs, so that its crash would count. A request says so as well. */
+  #tellSeen(lease: number): void {
+    const { runner, topic } = this.#parts
+    runner.run(seen, topic, { group: this.#group, session: this.id, lease }).catch(() => undefined)
+  }
+
   /** Somebody cancelled a message that this session has, or that is on its way here. What it has settled is none of it. */
   cancel(message: CancelledMessage): void {
     const range = this.#leases.get(message.lease)
     if (range !== undefined) this.#parts.owner.cancelled(range, message.index - range.from)
-    else if (message.lease > this.#lastLease && this.#state !== 'over') this.#earlyCancels.keep(message)
+    else if (message.lease > this.#order.last && this.#state !== 'over') this.#earlyCancels.keep(message)
   }
 
   /** Sends what there is a reason to send. */
@@ -230,14 +269,23 @@ export class ConsumerSession {
     if (reply.recovered !== undefined) this.#recovered(reply.recovered)
     if (reply.outbox) owner.outbox()
 
-    const last = reply.ranges.at(-1)
-    const seen = last === undefined ? this.#lastLease : Math.max(this.#lastLease, last.lease)
-    this.#lastLease = seen
-    // Redis handed over more than arrived here: nothing further is sent before a sync.
-    if (reply.lastLease !== seen) this.#state = 'healing'
-    this.#receive(reply.ranges, reply.solo, false)
+    this.#take(this.#order.arrive(reply, reply.lastLease))
+    this.#watchMissing()
     owner.limited(reply.limited)
     owner.answered()
+  }
+
+  #take(arrived: readonly Arrived[]): void {
+    for (const { ranges, solo } of arrived) this.#receive(ranges, solo, false)
+  }
+
+  /** Redis handed over more than arrived here: unless it does so soon, nothing further is sent before a sync. */
+  #watchMissing(): void {
+    this.#timers.missing(this.#order.isMissing ? MISSING_MS : undefined, () => {
+      if (this.#state !== 'open') return
+      this.#state = 'healing'
+      this.#takeAnswers()
+    })
   }
 
   #receive(fetched: readonly FetchedRange[], solo: boolean, redelivered: boolean): void {
@@ -323,10 +371,12 @@ export class ConsumerSession {
       return
     }
     this.#requests.continueAfter(proved.reply.applied)
-    this.#lastLease = proved.reply.lastLease
+    this.#order.synchronized(proved.reply.lastLease)
+    this.#watchMissing()
     this.#isWaiting = false
     this.#state = 'open'
     this.#receive(proved.reply.unknown, false, true)
+    this.#take(this.#order.arrive({ ranges: [], solo: false }, proved.reply.lastLease))
     this.#parts.owner.answered()
   }
 

@@ -5,7 +5,7 @@
  * A message that may have killed a process runs alone, over all topics: the others give back what they hold, and take nothing until it is settled. What they
  * held when it kills another process would be suspected too.
  */
-import { ask, HandlerPace, type Lookahead } from './lookahead.js'
+import { ask, HandlerPace, HOLD_CAP, type Lookahead } from './lookahead.js'
 
 /** What one subscription is asked and told. */
 export interface ShareHost {
@@ -42,8 +42,8 @@ export class Share {
   /** Whose message runs alone, or is to. */
   #alone: Place | undefined
 
-  constructor({ concurrency, lookaheadMs }: Lookahead) {
-    this.#lookahead = { concurrency, lookaheadMs }
+  constructor({ concurrency, lookaheadMs, holdCap = HOLD_CAP }: Lookahead) {
+    this.#lookahead = { concurrency, lookaheadMs, holdCap }
     this.pace = new HandlerPace(concurrency)
   }
 

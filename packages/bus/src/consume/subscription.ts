@@ -8,7 +8,7 @@
  * 4. `close` gives back what was not started, waits for what runs, settles, and closes the session; when time is up it aborts what runs and goes.
  */
 import { hostname } from 'node:os'
-import { WATCHED } from '@busway/lua'
+import { readPush, WATCHED } from '@busway/lua'
 import type { CloseOptions, CloseReport } from '../api/index.js'
 import { BuswayError } from '../errors/index.js'
 import type { AnyWork, ConsumeDependencies, OwnedSubscription } from '../seams.js'
@@ -36,14 +36,21 @@ const CLOSE_MS = 30_000
 const LAST_WORDS_MS = 250
 const EMPTY_CLOSE_MS = 2_000
 
-/** Of a subscription to one topic of a pattern: it begins no topic anew that was deleted, but closes itself. Its lease is watched over for it. */
+/** Of a subscription that is one of several: to a topic of a pattern, or to a partition of a topic. Its lease is watched over for it. */
 export interface Membership {
-  /** Asked when the topic is found deleted: whether it is registered, and may come back any time. */
-  isThere(): Promise<boolean>
-  /** What it shares with the other topics. */
+  /**
+   * Of one that begins no topic anew that was deleted, but closes itself. Asked when the topic is found deleted: whether it is registered, and may come
+   * back any time.
+   */
+  readonly isThere?: () => Promise<boolean>
+  /** What it shares with the others. */
   readonly share: Share
   /** How long it takes longer to close a session because others are closed with it. */
   othersMs(): number
+  /** How many the topic has. Default: 1. */
+  readonly partitions?: number
+  /** Another one says that the topic is consumed. */
+  readonly isSilent?: boolean
 }
 
 /** Checks everything and throws INVALID_OPTIONS or INVALID_GROUP; nothing is sent before `start`. */
@@ -132,9 +139,10 @@ class ConsumerSubscription implements OwnedSubscription {
     const watching = new Watching(runner, topic)
     const subject: RunSubject = {
       ...{ topic, group, options, publisher, pipeline, watching },
+      partitions: this.#membership?.partitions ?? 1,
       log: log.child({ topic, group }),
     }
-    pipeline.emit('subscribed', { topic, group })
+    if (this.#membership?.isSilent !== true) pipeline.emit('subscribed', { topic, group })
     const events = new SubscriptionEvents(subject, this.#dependencies)
     const { backlog, pace } = this.#intake
     const processor = new Processor(subject, this.#settings, this.#work, {
@@ -249,6 +257,7 @@ class ConsumerSubscription implements OwnedSubscription {
       },
       outbox: () => relayer.kick(this.topic),
     }
+    const guards = guardsOf(subject)
     const session = new ConsumerSession({
       id: nextSessionId(wakes.busId),
       topic: this.topic,
@@ -261,7 +270,9 @@ class ConsumerSubscription implements OwnedSubscription {
         since: new Date(runner.now()).toISOString(),
       }),
       reopened: this.#session !== undefined,
-      guards: guardsOf(subject),
+      guards,
+      // What fetch guards or other subscriptions have a say in, it asks for.
+      takesPushes: guards.fetchGuardCalls === undefined && this.#place === undefined,
       owner,
       watching: subject.watching,
       log: subject.log,
@@ -274,9 +285,9 @@ class ConsumerSubscription implements OwnedSubscription {
     const patience = new Patience()
     while (!this.#isLeaving) {
       try {
-        const leave = await this.#dependencies.wakes.subscribe(this.topic, (payload) => {
+        const leave = await this.#dependencies.wakes.subscribe(this.topic, (payload, bytes) => {
           if (payload === WATCHED) watching.began()
-          else if (this.#session !== undefined) hear(this.#session, payload)
+          else if (this.#session !== undefined) hear(this.#session, payload, bytes)
         })
         if (!this.#isLeaving) return leave
         leave()
@@ -289,17 +300,17 @@ class ConsumerSubscription implements OwnedSubscription {
 
   async #open(session: ConsumerSession, { log }: RunSubject): Promise<boolean> {
     const { publisher } = this.#dependencies
-    const membership = this.#membership
+    const isThere = this.#membership?.isThere
     const patience = new Patience()
     while (!this.#isLeaving) {
       try {
-        if (membership === undefined) await publisher.ensureTopic(this.topic).catch(unlessFull)
+        if (isThere === undefined) await publisher.ensureTopic(this.topic).catch(unlessFull)
         if (await session.open()) {
           this.#starting.succeeded()
           return true
         }
-        if (membership === undefined) publisher.forgetTopic(this.topic)
-        else if (!(await membership.isThere())) {
+        if (isThere === undefined) publisher.forgetTopic(this.topic)
+        else if (!(await isThere())) {
           void this.close()
           break
         }
@@ -401,7 +412,12 @@ class ConsumerSubscription implements OwnedSubscription {
   }
 }
 
-function hear(session: ConsumerSession, payload: string): void {
+function hear(session: ConsumerSession, payload: string, bytes: Buffer | undefined): void {
+  const push = readPush(payload, bytes)
+  if (push !== undefined) {
+    if (push.session === session.id) session.pushed(push.range)
+    return
+  }
   if (payload.endsWith(` ${session.id}`)) {
     session.wake()
     return
@@ -424,7 +440,7 @@ export function checkHandler({ kind, handler }: AnyWork): void {
 }
 
 /** A full Redis refuses to register a topic; consuming is what frees memory. */
-function unlessFull(error: unknown): void {
+export function unlessFull(error: unknown): void {
   if (!(error instanceof BuswayError && error.code === 'REDIS_OUT_OF_MEMORY')) throw error
 }
 

@@ -3,14 +3,14 @@
  * (`busway.schema.json` is written from it) and which is what is checked.
  */
 import type { RedisOptions } from 'ioredis'
-import type { BusOptions, Durability, Duration } from '../api/index.js'
+import type { BusOptions, ClusterOptions, Durability, Duration } from '../api/index.js'
 
 /** A plugin by its module, with its options, or `false`: not in this service. */
 export type PluginEntry = string | readonly [module: string] | readonly [module: string, options: object | false]
 
 /** What may be said for all services, and for one. */
 export interface DeploymentPart {
-  readonly redis?: string | RedisOptions
+  readonly redis?: string | RedisOptions | ClusterOptions
   readonly namespace?: string
   readonly logger?: false | { readonly level?: string }
   readonly maxPayload?: number

@@ -43,11 +43,12 @@ export const codes = {
     'Raise maxmemory or let consumers catch up (they go on and free memory); publishing again is safe.',
   /** The server is older than Redis 6.2. */
   REDIS_TOO_OLD: 'Upgrade to Redis 6.2 or newer, or Valkey.',
-  /** Redis answers but refuses: a password, a permission, a read-only replica. Nothing was written. */
-  REDIS_REFUSED: 'The message says what Redis asks for: a password, a permission, or the address of the primary.',
+  /** Redis answers but refuses, or is refused: a password, a permission, a certificate, a read-only replica. Nothing was written. */
+  REDIS_REFUSED:
+    'The message says what Redis asks for: a password, a permission, a certificate, or the address of the primary.',
   /** What answered makes no sense: not a Redis, foreign data under the namespace, or a bug in a script. */
   REDIS_FAILED: 'Check the address and that the namespace belongs to Busway alone; otherwise report it with the cause.',
-  /** The configuration cannot keep what it promises (eviction policy, plugins that miss or exclude each other, a config file). */
+  /** The configuration cannot keep what it promises (eviction policy, plugins that miss or exclude each other, a config file, partitions). */
   CONFIG_INVALID: 'The message says which setting, where, and what it should be.',
   /** A plugin broke its contract: a second `next()`, one not awaited, a publish without receipts, arguments that are none. */
   PLUGIN_MISUSE: 'The message names the plugin; correct or upgrade it.',

@@ -37,8 +37,14 @@ const refusals = new Set([
   'MISCONF',
 ])
 
-/** Refusals that pass by themselves or that a reload heals; the others ask for somebody's hand. */
-const passing = new Set(['BUSY', 'LOADING', 'NOSCRIPT', 'TRYAGAIN', 'MASTERDOWN', 'CLUSTERDOWN', 'OOM', 'NOREPLICAS'])
+/**
+ * Refusals that pass by themselves or that a reload heals; the others ask for somebody's hand. While a slot of a cluster is on its way, the node that it
+ * leaves answers ASK and the one that it goes to would answer TRYAGAIN, since one key of every script never exists: its topics wait until it has arrived.
+ */
+const passing = new Set([
+  ...['BUSY', 'LOADING', 'NOSCRIPT', 'MASTERDOWN', 'OOM', 'NOREPLICAS'],
+  ...['MOVED', 'ASK', 'TRYAGAIN', 'CLUSTERDOWN'],
+])
 
 export const isPassing = (failure: RedisFailure): boolean =>
   failure.kind === 'refused' && failure.reply !== undefined && passing.has(failure.reply)

@@ -16,6 +16,12 @@ export function composePipeline(plugins: readonly Declared[], log: Logger, stric
   const observers = observersOf(plugins)
   return {
     publish: withReceipts(compose([...links((d) => d.enrich), ...links((d) => d.encode)], strict)),
+    enrich: withReceipts(
+      compose(
+        links((d) => d.enrich),
+        strict,
+      ),
+    ),
     encode: compose(
       links((d) => d.encode),
       strict,

@@ -10,7 +10,8 @@
 import type { GuardLua, GuardStage } from '@busway/lua'
 import type { Bus, Inspection, Logger, TopicDefinition } from '../api/index.js'
 import { BuswayError } from '../errors/index.js'
-import type { Pipeline, ScriptRunner } from '../seams.js'
+import type { Pipeline, Publisher, ScriptRunner } from '../seams.js'
+import type { TopicRegistry } from '../topics/registry.js'
 import { addToBus } from './additions.js'
 import { type Declared, nothingDeclared } from './declared.js'
 import { guardLua } from './guards.js'
@@ -33,6 +34,8 @@ export interface PluginsDependencies {
   readonly strict?: boolean
 }
 
+type Registry = Pick<TopicRegistry, 'partitions'>
+
 export interface Plugins {
   /** Registers a plugin. Throws CONFIG_INVALID, or BUS_STARTED after `compose`. */
   add(plugin: unknown): void
@@ -44,7 +47,7 @@ export interface Plugins {
   guards(): Record<GuardStage, readonly GuardLua[]>
   /** For its `composePluginScript`, and by these names for `runner.runPlugin`. */
   scripts(): readonly ScriptSource[]
-  start(runner: ScriptRunner): Promise<void>
+  start(runner: ScriptRunner, publisher: Pick<Publisher, 'encode'>, registry: Registry): Promise<void>
   /** Whether the caller is within a plugin's `ready`, where waiting for the bus' would never end. */
   insideReady(): boolean
   stop(): Promise<void>
@@ -57,6 +60,8 @@ export function createPlugins({ service, log, topics, bus, strict = inDevelopmen
   let sorted: readonly Declared[] | undefined
   let pipeline: Pipeline | undefined
   let runner: ScriptRunner | undefined
+  let publisher: Pick<Publisher, 'encode'> | undefined
+  let registry: Registry | undefined
 
   const notYet = (what: string): BuswayError =>
     new BuswayError(
@@ -80,6 +85,14 @@ export function createPlugins({ service, log, topics, bus, strict = inDevelopmen
     runner() {
       if (runner === undefined) throw notYet("A plugin's script")
       return runner
+    },
+    partitions(topics: readonly string[]) {
+      if (registry === undefined) throw notYet('scope.stats')
+      return registry.partitions(topics)
+    },
+    publisher() {
+      if (publisher === undefined) throw notYet('scope.encode')
+      return publisher
     },
   }
   const order = (): readonly Declared[] => {
@@ -135,8 +148,8 @@ export function createPlugins({ service, log, topics, bus, strict = inDevelopmen
     pipeline: composed,
     guards: () => guardLua(order()),
     scripts: () => scriptSources(order()),
-    start(given) {
-      runner = given
+    start(...given) {
+      ;[runner, publisher, registry] = given
       return lifecycle.start(order())
     },
     insideReady: () => lifecycle.insideReady(),

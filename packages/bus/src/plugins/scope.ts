@@ -1,6 +1,7 @@
 /** What a plugin's setup is given: each call writes one declaration down. */
 
 import { readStats } from '../admin/stats.js'
+import { sumOfTopics } from '../admin/sums.js'
 import type {
   BatchMiddleware,
   Bus,
@@ -18,7 +19,9 @@ import type {
   TopicStats,
 } from '../api/index.js'
 import { BuswayError } from '../errors/index.js'
-import type { ScriptRunner } from '../seams.js'
+import { partitionNames } from '../partitions/names.js'
+import type { EncodedBody } from '../publish/encoded-body.js'
+import type { Publisher, ScriptRunner } from '../seams.js'
 import { checkTopic } from '../validate/names.js'
 import type { Declared, OptionCheck } from './declared.js'
 import { checkGuard } from './guards.js'
@@ -39,6 +42,10 @@ export interface ScopeSurroundings {
   started(): Promise<Bus>
   /** Throws until the plugins are started. */
   runner(): ScriptRunner
+  /** How many each topic has. */
+  partitions(topics: readonly string[]): Promise<number[]>
+  /** Throws until the plugins are started. */
+  publisher(): Pick<Publisher, 'encode'>
 }
 
 type ConsumeMiddleware = DecodeMiddleware | HandleMiddleware | BatchMiddleware
@@ -133,11 +140,20 @@ export class PluginScope implements Scope {
   async stats(topics: readonly string[]): Promise<Record<string, TopicStats>> {
     const runner = this.#around.runner()
     for (const topic of topics) checkTopic(topic, true)
+    const partitions = await this.#around.partitions(topics)
     // One pipeline on the wire: the calls leave together.
     const entries = await Promise.all(
-      topics.map(async (name) => [name, (await readStats({ runner }, name)).stats] as const),
+      topics.map(async (name, i) => {
+        const places = partitionNames(name, partitions[i] ?? 1)
+        const all = await Promise.all(places.map(async (place) => (await readStats({ runner }, place)).stats))
+        return [name, all.length === 1 ? (all[0] as TopicStats) : sumOfTopics(all)] as const
+      }),
     )
     return Object.fromEntries(entries)
+  }
+
+  async encode(topic: string, body: unknown, options: object = {}): Promise<EncodedBody> {
+    return this.#around.publisher().encode(topic, body, options)
   }
 
   script<A extends GuardArgs, R = unknown>(script: PluginScript): (topic: string, ...args: A) => Promise<R> {

@@ -3,7 +3,7 @@ import type { PublishReply } from '@busway/lua'
 import type { Durability } from '../api/index.js'
 import { BuswayError } from '../errors/busway-error.js'
 import { isRedisFailure, RedisFailureError } from '../errors/redis-failure.js'
-import type { Runner } from '../redis/runner.js'
+import type { TopicRunner } from '../redis/bus-runner.js'
 import { durationMs } from '../validate/durations.js'
 import { checkInteger, checkNames, invalidOption } from '../validate/options.js'
 
@@ -43,10 +43,10 @@ export interface Confirmed {
 
 export class Confirmation {
   readonly #topic: string
-  readonly #runner: Runner
+  readonly #runner: TopicRunner
   readonly #wanted: Wanted
 
-  constructor(topic: string, runner: Runner, wanted: Wanted) {
+  constructor(topic: string, runner: TopicRunner, wanted: Wanted) {
     this.#topic = topic
     this.#runner = runner
     this.#wanted = wanted
@@ -116,7 +116,7 @@ export class Confirmation {
 }
 
 /** Rejects with CONFIG_INVALID unless the server has what `aof` takes. */
-export async function checkAof(runner: Runner): Promise<void> {
+export async function checkAof(runner: TopicRunner): Promise<void> {
   const info = String(await runner.command('INFO', ['everything']))
   const of = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? ''
   const version = of('valkey_version') || of('redis_version')

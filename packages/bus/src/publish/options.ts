@@ -78,6 +78,8 @@ function checkText(option: string, value: unknown, most: number): void {
     throw invalidOption(option, value, `a string of 1 to ${most} characters`)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is refused
   if (/[\u0000-\u001f\u007f]/.test(value)) throw invalidOption(option, value, 'free of control characters')
+  // It would come to be another text in UTF-8, and another message's id or key.
+  if (/\p{Surrogate}/u.test(value)) throw invalidOption(option, value, 'free of halves of surrogate pairs')
 }
 
 function checkHeaders(value: unknown): void {

@@ -1,19 +1,22 @@
 /** The producers of a publisher: one for each topic, and for each kind of durability that publishes to it ask for. */
-import type { BusEvents, Logger, StandardSchemaV1 } from '../api/index.js'
+import type { BusEvents, Logger, StandardSchemaV1, TopicDefinition } from '../api/index.js'
 import { BuswayError } from '../errors/busway-error.js'
-import type { Runner } from '../redis/runner.js'
+import { partitionNames } from '../partitions/names.js'
+import { PartitionRunner } from '../partitions/partition-runner.js'
+import type { BusRunner } from '../redis/bus-runner.js'
 import type { WakeSubscriber } from '../redis/wakes.js'
 import type { Pipeline } from '../seams.js'
 import { type Catalog, isChecking, publishesWait, settingsOf } from '../topics/index.js'
 import type { RoomNews } from './backpressure.js'
 import { Confirmation, kindOf, type Wanted } from './durability.js'
+import { PartitionedProducer } from './partitioned-producer.js'
 import { Producer } from './producer.js'
 
 export interface OutletSettings {
   readonly service: string
-  readonly runner: Runner
+  readonly runner: BusRunner
   /** For publishes that wait for a confirmation: a connection of its own, which they hold up. Made when it is first asked for. */
-  readonly durableRunner: () => Runner
+  readonly durableRunner: () => BusRunner
   readonly wakes: Pick<WakeSubscriber, 'busId' | 'subscribeRoom' | 'onBack'>
   readonly catalog: Catalog
   /** Composed: called after the bus has started. */
@@ -33,7 +36,9 @@ export interface OutletHooks {
 
 /** One topic of this publisher. */
 export interface Outlet {
-  readonly producer: Producer
+  readonly producer: Producer | PartitionedProducer
+  /** The same, if the topic has partitions. */
+  readonly partitions: PartitionedProducer | undefined
   readonly schema: StandardSchemaV1 | undefined
 }
 
@@ -56,22 +61,45 @@ export class Outlets {
   }
 
   get producers(): Producer[] {
-    return [...this.#plain.values(), ...this.#durable.values()].map(({ producer }) => producer)
+    return [...this.#plain.values(), ...this.#durable.values()].flatMap(({ producer }) =>
+      producer instanceof PartitionedProducer ? producer.producers : [producer],
+    )
   }
 
   #make(topic: string, wanted: Wanted | undefined, among: Map<string, Outlet>, name: string): Outlet {
-    const { runner: plainRunner, durableRunner, service, timeoutMs, log, report, onOutbox } = this.#settings
     const catalog: Catalog = this.#settings.catalog
     catalog.check(topic)
     const definition = catalog.definition(topic)
+    const names = partitionNames(topic, catalog.partitions(topic))
+    const make = (partition: string) => this.#producer(topic, partition, definition, wanted)
+    const partitions = names.length === 1 ? undefined : new PartitionedProducer(topic, names, make)
+    const schema = definition?.body
+    const outlet = {
+      producer: partitions ?? make(topic),
+      partitions,
+      schema: schema !== undefined && isChecking(schema) ? schema : undefined,
+    }
+    among.set(name, outlet)
+    return outlet
+  }
+
+  /** `partition`: what the topic, or the part of it that this one publishes to, is called in Redis. */
+  #producer(
+    topic: string,
+    partition: string,
+    definition: TopicDefinition | undefined,
+    wanted: Wanted | undefined,
+  ): Producer {
+    const { runner: plainRunner, durableRunner, service, timeoutMs, log, report, onOutbox } = this.#settings
     const guards = this.#settings.pipeline().guards.publish
-    const runner = wanted === undefined ? plainRunner : durableRunner()
+    const place = (wanted === undefined ? plainRunner : durableRunner()).of(partition)
+    const runner = partition === topic ? place : new PartitionRunner(place, partition)
     const confirmation = wanted === undefined ? undefined : new Confirmation(topic, runner, wanted)
-    const producer = new Producer({
+    return new Producer({
       topic,
       source: service,
       topicSettings: settingsOf(definition),
-      roomNews: publishesWait(definition) ? this.#roomNews(topic) : undefined,
+      roomNews: publishesWait(definition) ? this.#roomNews(partition) : undefined,
       timeoutMs,
       runner,
       confirmation,
@@ -96,19 +124,15 @@ export class Outlets {
         )
         report('rollback', { topic, side: 'producer' })
       },
-      onOutbox: () => onOutbox(topic),
+      onOutbox: () => onOutbox(partition),
     })
-    const schema = definition?.body
-    const outlet = { producer, schema: schema !== undefined && isChecking(schema) ? schema : undefined }
-    among.set(name, outlet)
-    return outlet
   }
 
-  #roomNews(topic: string): RoomNews {
+  #roomNews(partition: string): RoomNews {
     const { wakes } = this.#settings
     return {
       busId: wakes.busId,
-      subscribe: (listener) => wakes.subscribeRoom(topic, listener),
+      subscribe: (listener) => wakes.subscribeRoom(partition, listener),
       onBack: (listener) => void wakes.onBack(listener),
     }
   }

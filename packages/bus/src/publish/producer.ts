@@ -21,9 +21,9 @@ import {
 import type { Receipt } from '../api/index.js'
 import type { BuswayError } from '../errors/busway-error.js'
 import { isRedisFailure } from '../errors/redis-failure.js'
+import type { TopicRunner } from '../redis/bus-runner.js'
 import { explainFailure } from '../redis/explain.js'
 import { reach } from '../redis/reach.js'
-import type { Runner } from '../redis/runner.js'
 import { BATCH_BYTES, BATCH_MESSAGES, encodeProperties, randomId } from '../wire/index.js'
 import { Backpressure, type RoomNews } from './backpressure.js'
 import type { Confirmation } from './durability.js'
@@ -45,7 +45,7 @@ export interface ProducerSettings {
   /** If publishes wait where the topic is full. */
   readonly roomNews: RoomNews | undefined
   readonly timeoutMs: number
-  readonly runner: Runner
+  readonly runner: TopicRunner
   /** If more than the primary's word is wanted. */
   readonly confirmation: Confirmation | undefined
   readonly guardKeys: GuardKeys | undefined
@@ -96,6 +96,12 @@ export class Producer {
 
   get packing(): Packing {
     return this.#packing
+  }
+
+  /** Messages wait here, and there is room for more in their batch. */
+  get isFilling(): boolean {
+    const { isEmpty, messages, bytes } = this.#queue
+    return !isEmpty && messages < BATCH_MESSAGES && bytes < BATCH_BYTES
   }
 
   get unanswered(): number {

@@ -2,17 +2,21 @@
  * From a caller's body to its receipt: check, validate, run the plugins' chain, encode, hand over to the topic's producer. A message without options
  * on a bus without plugins takes the short way.
  */
-import { declare, type StagedPublish } from '@busway/lua'
+import type { StagedPublish } from '@busway/lua'
 import type { Durability, Outgoing, PublishBatch, Receipt, ReportRequester } from '../api/index.js'
 import { BuswayError } from '../errors/busway-error.js'
+import { chosenBy } from '../partitions/choice.js'
 import type { Pipeline, Publisher } from '../seams.js'
-import { settingsOf, type TopicRegistry, validateBody } from '../topics/index.js'
+import { type TopicRegistry, validateBody } from '../topics/index.js'
+import { TopicMaker } from '../topics/maker.js'
 import { checkOptionsObject } from '../validate/options.js'
 import { JSON_TYPE, type WireMessage } from '../wire/index.js'
 import { checkDurability, kindOf, type Wanted } from './durability.js'
+import { EncodedBody } from './encoded-body.js'
 import { BYTES_TYPE, prepare, preparePlain } from './message.js'
 import { checkPublishOptions } from './options.js'
 import { type OutletSettings, Outlets } from './outlets.js'
+import type { Producer } from './producer.js'
 import { batchOfOne } from './request.js'
 
 export interface PublisherSettings extends OutletSettings {
@@ -23,8 +27,6 @@ export interface PublisherSettings extends OutletSettings {
 }
 
 const BATCH_ENTRIES = 1_000
-/** Redis remembers for a day that a topic was deleted; what was done longer ago is not relied on. */
-const ENSURED_MS = 3_600_000
 const BATCH_TOTAL_BYTES = 1024 * 1024
 
 const first = (receipts: Receipt[]): Receipt => receipts[0] as Receipt
@@ -32,13 +34,14 @@ const first = (receipts: Receipt[]): Receipt => receipts[0] as Receipt
 export class BusPublisher implements Publisher {
   readonly #settings: PublisherSettings
   readonly #outlets: Outlets
-  readonly #ensured = new Map<string, { readonly ensured: Promise<void>; readonly atMs: number }>()
+  readonly #topics: TopicMaker
 
   constructor(settings: PublisherSettings) {
     this.#settings = settings
+    this.#topics = new TopicMaker(settings)
     this.#outlets = new Outlets(settings, {
-      register: (topic) => this.#register(topic),
-      onRollback: (topic) => void this.#ensured.delete(topic),
+      register: (topic) => this.#topics.register(topic),
+      onRollback: (topic) => this.#topics.forget(topic),
     })
   }
 
@@ -47,7 +50,13 @@ export class BusPublisher implements Publisher {
     const { durability } = this.#settings
     const { schema, producer } = this.#outlets.of(topic, durability)
     const pipeline = this.#settings.pipeline()
-    if (options === undefined && schema === undefined && requester === undefined && isBare(pipeline)) {
+    if (
+      options === undefined &&
+      schema === undefined &&
+      requester === undefined &&
+      isBare(pipeline) &&
+      !(body instanceof EncodedBody)
+    ) {
       return producer.enqueue([preparePlain(topic, body, this.#settings.maxPayload)], undefined).then(first)
     }
     checkOptionsObject('publish', options)
@@ -98,20 +107,22 @@ export class BusPublisher implements Publisher {
   ): Promise<Receipt[]> {
     const pipeline = this.#settings.pipeline()
     const { schema } = this.#outlets.of(topic)
+    const isEncoded = entries[0]?.body instanceof EncodedBody
     const bodies: unknown[] = []
     const optionsOf: object[] = []
     let wanted: Wanted | undefined
     for (const [i, { body, ...options }] of entries.entries()) {
       checkPublishOptions(where, options, pipeline)
+      if (body instanceof EncodedBody !== isEncoded) throw half(i)
       const own = this.#wanted(options)
       if (i === 0) wanted = own
       else if (kindOf(own) !== kindOf(wanted)) throw differing(i)
       optionsOf.push(options)
-      bodies.push(schema === undefined ? body : validateBody(topic, schema, body))
+      bodies.push(schema === undefined || body instanceof EncodedBody ? body : validateBody(topic, schema, body))
     }
     const run = (values: readonly unknown[]): Promise<Receipt[]> => {
       const messages = values.map((body, i) => outgoing(body, optionsOf[i] as object, requester))
-      return this.#run({ topic, messages, via: 'publish' }, signal, wanted)
+      return this.#run({ topic, messages, via: 'publish' }, signal, wanted, isEncoded)
     }
     return schema !== undefined && bodies.some((body) => body instanceof Promise)
       ? Promise.all(bodies).then(run)
@@ -127,11 +138,17 @@ export class BusPublisher implements Publisher {
     return durability === undefined ? wanted : checkDurability(durability, timeoutMs)
   }
 
-  async #run(batch: PublishBatch, signal: AbortSignal | undefined, wanted: Wanted | undefined): Promise<Receipt[]> {
+  async #run(
+    batch: PublishBatch,
+    signal: AbortSignal | undefined,
+    wanted: Wanted | undefined,
+    isEncoded = false,
+  ): Promise<Receipt[]> {
     const pipeline = this.#settings.pipeline()
     const send = (): Promise<Receipt[]> => this.#send(batch, signal, wanted, pipeline)
-    if (!pipeline.listens('published')) return pipeline.publish === undefined ? send() : pipeline.publish(batch, send)
-    return told(pipeline, batch, () => (pipeline.publish === undefined ? send() : pipeline.publish(batch, send)))
+    const chain = isEncoded ? pipeline.enrich : pipeline.publish
+    if (!pipeline.listens('published')) return chain === undefined ? send() : chain(batch, send)
+    return told(pipeline, batch, () => (chain === undefined ? send() : chain(batch, send)))
   }
 
   async #send(
@@ -141,7 +158,9 @@ export class BusPublisher implements Publisher {
     pipeline: Pipeline,
   ): Promise<Receipt[]> {
     const { maxPayload } = this.#settings
+    const { producer, partitions } = this.#outlets.of(topic, wanted)
     const prepared = messages.map((message) => {
+      this.#addressReports(message)
       const ready = prepare(topic, message, pipeline.guards.publish, maxPayload)
       message.bodyBytes = ready.bodyBytes
       return ready
@@ -156,30 +175,54 @@ export class BusPublisher implements Publisher {
         )
       }
     }
-    return this.#outlets.of(topic, wanted).producer.enqueue(prepared, signal)
+    if (partitions === undefined) return producer.enqueue(prepared, signal)
+    return partitions.enqueue(
+      prepared,
+      signal,
+      messages.map((message) => chosenBy(topic, message)),
+    )
+  }
+
+  /** Whoever ends the message knows of no partitions. */
+  #addressReports(message: Outgoing): void {
+    const { reportTo } = message
+    if (reportTo === undefined || 'requester' in reportTo || this.#settings.catalog.partitions(reportTo.topic) === 1)
+      return
+    const { partitions } = this.#outlets.of(reportTo.topic)
+    if (partitions !== undefined) message.reportTo = { ...reportTo, topic: partitions.place(reportTo.key).partition }
   }
 
   async stage(topic: string, body: unknown, options: Record<string, unknown>): Promise<StagedPublish> {
-    const { schema, producer } = this.#outlets.of(topic)
+    const { schema, producer, partitions } = this.#outlets.of(topic)
     const pipeline = this.#settings.pipeline()
     checkOptionsObject('ctx.publish', options)
     checkPublishOptions('ctx.publish', options, pipeline)
     if ((options as { durability?: unknown }).durability !== undefined) throw ofSettles()
-    const message = outgoing(schema === undefined ? body : await validateBody(topic, schema, body), options)
+    const isEncoded = body instanceof EncodedBody
+    const message = outgoing(
+      schema === undefined || isEncoded ? body : await validateBody(topic, schema, body),
+      options,
+    )
+    // A settle cannot be undone: that its destination has another number of partitions is told before.
+    if (!this.#topics.isCounted(topic)) await this.#topics.count(topic).catch(unlessInvalid)
     let staged: StagedPublish | undefined
     const send = async (): Promise<Receipt[]> => {
+      this.#addressReports(message)
       const prepared = prepare(topic, message, pipeline.guards.publish, this.#settings.maxPayload)
       message.bodyBytes = prepared.bodyBytes
+      const place = partitions?.place(chosenBy(topic, message)) ?? { partition: topic, producer: producer as Producer }
       const guardCalls = (prepared.guardArgs ?? []).flatMap((args, guard) =>
         args === undefined ? [] : [{ message: 0, guard, args }],
       )
-      const batch = batchOfOne(prepared, producer.packing, performance.now())
+      const batch = batchOfOne(prepared, place.producer.packing, performance.now())
       const guardKeys = guardCalls.length === 0 ? [] : pipeline.guards.publish.map((guard) => guard.keys(topic, ''))
-      staged = guardCalls.length === 0 ? { topic, batch } : { topic, batch, guardCalls, guardKeys }
+      const to = { topic: place.partition, batch }
+      staged = guardCalls.length === 0 ? to : { ...to, guardCalls, guardKeys }
       return [{ id: prepared.special?.id ?? '', topic, status: 'accepted' }]
     }
     const batch: PublishBatch = { topic, messages: [message], via: 'settle' }
-    const run = () => (pipeline.publish === undefined ? send() : pipeline.publish(batch, send))
+    const chain = isEncoded ? pipeline.enrich : pipeline.publish
+    const run = () => (chain === undefined ? send() : chain(batch, send))
     await (pipeline.listens('published') ? told(pipeline, batch, run) : run())
     if (staged !== undefined) return staged
     throw new BuswayError(
@@ -196,31 +239,24 @@ export class BusPublisher implements Publisher {
     return prepare(topic, message, [], this.#settings.maxPayload)
   }
 
-  ensureTopic(topic: string): Promise<void> {
-    const known = this.#ensured.get(topic)
-    if (known !== undefined && performance.now() - known.atMs < ENSURED_MS) return known.ensured
-    const ensured = this.#declare(topic)
-    this.#ensured.set(topic, { ensured, atMs: performance.now() })
-    ensured.catch(() => this.#ensured.delete(topic))
-    return ensured
+  async encode(topic: string, body: unknown, options: object): Promise<EncodedBody> {
+    checkOptionsObject('publish', options)
+    checkPublishOptions('publish', options, this.#settings.pipeline())
+    const headers = (options as { headers?: Record<string, string> }).headers ?? {}
+    const { body: written, contentType = JSON_TYPE } = await this.encodeBody(topic, body, headers)
+    return new EncodedBody(typeof written === 'string' ? Buffer.from(written) : written, contentType)
   }
 
-  async #declare(topic: string): Promise<void> {
-    const { runner, catalog } = this.#settings
-    const settings = settingsOf(catalog.definition(topic))
-    const groups = await this.#register(topic)
-    await runner.runRepeatable(declare, topic, { groups, ...(settings === undefined ? {} : { settings }) })
-    // A deletion that was under way may have taken it out of the registry in between.
-    await this.#register(topic)
+  ensureTopic(name: string, partitions?: number): Promise<void> {
+    return this.#topics.ensure(name, partitions)
   }
 
-  forgetTopic(topic: string): void {
-    this.#ensured.delete(topic)
+  forgetTopic(name: string): void {
+    this.#topics.forget(name)
   }
 
-  async unregisterTopic(topic: string): Promise<void> {
-    this.forgetTopic(topic)
-    await this.#settings.registry.unregister(topic)
+  unregisterTopic(topic: string): Promise<void> {
+    return this.#topics.unregister(topic)
   }
 
   /** Waits for what is under way, tells the rest that it is given up. */
@@ -237,13 +273,6 @@ export class BusPublisher implements Publisher {
     for (const producer of producers) producer.abandon(error)
     return { unanswered }
   }
-
-  /** Resolves with the groups that the topic has from its first publish on: those it is defined with, and those of patterns. */
-  async #register(topic: string): Promise<string[]> {
-    const { registry, catalog } = this.#settings
-    const groups = await registry.register(topic)
-    return [...(catalog.definition(topic)?.groups ?? []), ...groups]
-  }
 }
 
 const differing = (entry: number): BuswayError =>
@@ -251,6 +280,17 @@ const differing = (entry: number): BuswayError =>
     'INVALID_OPTIONS',
     `publishBatch: entry ${entry} has another durability than entry 0; the batch is all or none, so it has one. Give all the same.`,
   )
+
+const half = (entry: number): BuswayError =>
+  new BuswayError(
+    'INVALID_OPTIONS',
+    `publishBatch: of entries 0 and ${entry} one has an EncodedBody and the other has none. Publish them apart.`,
+  )
+
+/** What else keeps the topic from being made keeps what is published to it from being relayed for a while, and is no reason for a handler to fail. */
+function unlessInvalid(error: unknown): void {
+  if (error instanceof BuswayError && error.code === 'CONFIG_INVALID') throw error
+}
 
 const ofSettles = (): BuswayError =>
   new BuswayError(
@@ -278,10 +318,11 @@ async function told(pipeline: Pipeline, batch: PublishBatch, run: () => Promise<
 const isBare = (pipeline: Pipeline): boolean =>
   pipeline.publish === undefined && pipeline.guards.publish.length === 0 && !pipeline.listens('published')
 
-function outgoing(body: unknown, options: object, requester?: ReportRequester): Outgoing {
+function outgoing(given: unknown, options: object, requester?: ReportRequester): Outgoing {
+  const body = given instanceof EncodedBody ? given.bytes : given
   const message: Outgoing = {
     body,
-    contentType: body instanceof Uint8Array ? BYTES_TYPE : JSON_TYPE,
+    contentType: given instanceof EncodedBody ? given.contentType : body instanceof Uint8Array ? BYTES_TYPE : JSON_TYPE,
     headers: { ...(options as { headers?: Record<string, string> }).headers },
     options: options as Record<string, unknown>,
   }

@@ -15,7 +15,8 @@ import { isForLackOfRoom, rejected } from './rejection.js'
 import type { Unit } from './unit.js'
 
 /** A request ends with the unit that reaches one of these; a unit is never split. */
-const REQUEST_BATCHES = 4
+const REQUEST_BATCHES = 16
+const REQUEST_MESSAGES = 4 * BATCH_MESSAGES
 const REQUEST_BYTES = 256 * 1024
 
 /** What a topic's requests have in common. */
@@ -131,8 +132,8 @@ export function packRequest(
       queue.shift()
       continue
     }
-    if (units.length > 0 && (packer.closed >= REQUEST_BATCHES || bytes + unit.bytes > REQUEST_BYTES || messages > most))
-      break
+    const isFull = packer.closed >= REQUEST_BATCHES || messages >= REQUEST_MESSAGES
+    if (units.length > 0 && (isFull || bytes + unit.bytes > REQUEST_BYTES || messages > most)) break
     queue.shift()
     unit.isTaken = true
     units.push(unit)

@@ -1,16 +1,16 @@
 /** What callers are told of a publish that was not accepted: as much as is known, and what to do. */
 import { BuswayError } from '../errors/busway-error.js'
+import type { TopicRunner } from '../redis/bus-runner.js'
 import { explainFailure } from '../redis/explain.js'
-import type { Runner } from '../redis/runner.js'
 import type { RedisFailure } from '../seams.js'
 import type { PublishRequest } from './request.js'
 
 export class Told {
   readonly #topic: string
-  readonly #runner: Runner
+  readonly #runner: TopicRunner
   readonly #timeoutMs: number
 
-  constructor(topic: string, runner: Runner, timeoutMs: number) {
+  constructor(topic: string, runner: TopicRunner, timeoutMs: number) {
     this.#topic = topic
     this.#runner = runner
     this.#timeoutMs = timeoutMs

@@ -25,7 +25,7 @@ export interface Verdict {
 }
 
 /** Refusals that trying again does not change; memory comes back when consumers catch up, which the caller should decide about. */
-const lasting = new Set(['OOM', 'NOAUTH', 'WRONGPASS', 'NOPERM', 'CROSSSLOT', 'MOVED', 'ASK'])
+const lasting = new Set(['OOM', 'NOAUTH', 'WRONGPASS', 'NOPERM', 'CROSSSLOT'])
 
 export function judge(requests: readonly PublishRequest[], confirmed: number): Verdict {
   const deleted = requests.some(({ reply }) => reply?.status === 'deleted')

@@ -27,6 +27,8 @@ export interface ConnectionSettings {
 
 const firstDelayMs = 20
 const longestDelayMs = 2_000
+/** Another server takes over within seconds, and those who say which are asked, not the one that is down. */
+const longestFollowingMs = 250
 
 interface Waiter {
   resolve(): void
@@ -164,7 +166,8 @@ export class Connection {
     this.#up = false
     if (this.#closed) return
     this.#problem = error instanceof BuswayError ? error : undefined
-    const delayMs = Math.min(firstDelayMs * 2 ** this.#failures, longestDelayMs) * (0.5 + Math.random() / 2)
+    const longestMs = this.#settings.address.isFollowed ? longestFollowingMs : longestDelayMs
+    const delayMs = Math.min(firstDelayMs * 2 ** this.#failures, longestMs) * (0.5 + Math.random() / 2)
     this.#failures = Math.min(this.#failures + 1, 20)
     this.#timer = setTimeout(() => void this.#connect(), delayMs)
     if (this.#holds === 0) this.#timer.unref()

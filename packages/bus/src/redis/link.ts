@@ -110,8 +110,26 @@ export class Link {
     return this.#redis.unsubscribe(...channels).then(this.#answered, this.#failed)
   }
 
-  onMessage(listener: (channel: string, payload: string) => void): void {
-    this.#redis.on('message', listener)
+  /** Channels of one slot of a cluster; all of one name are in one. */
+  subscribeSharded(channels: readonly string[]): Promise<unknown> {
+    this.#inFlight++
+    return this.#redis.ssubscribe(...channels).then(this.#answered, this.#failed)
+  }
+
+  unsubscribeSharded(channels: readonly string[]): Promise<unknown> {
+    this.#inFlight++
+    return this.#redis.sunsubscribe(...channels).then(this.#answered, this.#failed)
+  }
+
+  onMessage(listener: (channel: string, payload: Buffer) => void): void {
+    const heard = (channel: Buffer, payload: Buffer): void => listener(channel.toString(), payload)
+    this.#redis.on('messageBuffer', heard)
+    this.#redis.on('smessageBuffer', heard)
+  }
+
+  /** The server has ended subscriptions, or refuses them: their slot is elsewhere now. */
+  onSlotMoved(listener: () => void): void {
+    this.#redis.on('moved', listener)
   }
 
   /** Called once, when the socket has gone and every command has been answered or failed. */

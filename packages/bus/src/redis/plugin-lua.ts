@@ -9,7 +9,7 @@ import type { Link } from './link.js'
 
 const functionsAt: Readonly<Record<GuardStage, readonly string[]>> = {
   publish: ['check', 'apply'],
-  fetch: ['check', 'skip', 'apply'],
+  fetch: ['check', 'checkKey', 'skip', 'apply', 'applyKey'],
   settle: ['apply'],
 }
 

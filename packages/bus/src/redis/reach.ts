@@ -1,12 +1,12 @@
 import { BuswayError } from '../errors/busway-error.js'
-import type { Runner } from './runner.js'
+import type { TopicRunner } from './bus-runner.js'
 
 /**
  * Waits until Redis can be used: not longer than `timeoutMs`, not once the server has answered and cannot be used as it is, and not once `giveUp` is aborted.
  * `undefined` if it can be used, else what to tell whoever waits.
  */
 export async function reach(
-  runner: Runner,
+  runner: TopicRunner,
   timeoutMs: number,
   giveUp = new AbortController(),
 ): Promise<BuswayError | undefined> {

@@ -1,10 +1,16 @@
 /** A server that answers and refuses, or is no Redis: what that means to the user. */
 import { BuswayError } from '../errors/busway-error.js'
 import { isRedisFailure } from '../errors/redis-failure.js'
+import { tlsFailure } from './tls-failure.js'
+
+/** Of a command inside a script, in the words of Redis 7.0, of later ones and of 6.2. */
+const STOPPED = /user executing the script|ACL failure in script/i
 
 /** What a failed connection or preparation means to the user. Errors of the network are left as they are: trying again may help. */
 export function refusal(error: unknown, address: string): Error {
   if (!(error instanceof Error)) return new Error(String(error))
+  const tls = tlsFailure(error, address)
+  if (tls !== undefined) return tls
   const { message } = error
   const code = isRedisFailure(error) ? error.reply : undefined
   if (code === 'NOAUTH' || /\bNOAUTH\b/.test(message)) {
@@ -24,7 +30,14 @@ export function refusal(error: unknown, address: string): Error {
   if (code === 'NOPERM' || /^NOPERM\b/.test(message)) {
     return new BuswayError(
       'REDIS_REFUSED',
-      `Redis at ${address} does not permit this user what the bus needs (${message}). Permit it with ACL SETUSER: the namespace's keys and channels, +@all -@dangerous +info.`,
+      `Redis at ${address} does not permit this user what the bus needs (${message}). docs/security.md has what a producer, a consumer and an admin need; permit it with ACL SETUSER.`,
+      { cause: error },
+    )
+  }
+  if (STOPPED.test(message)) {
+    return new BuswayError(
+      'REDIS_FAILED',
+      `Redis at ${address} stopped a script, since this user may not run one of its commands or touch one of its keys (${message}). Permit all that docs/security.md lists for what this service does.`,
       { cause: error },
     )
   }

@@ -12,13 +12,16 @@ export interface PluginLua {
 
 export class Scripts {
   readonly #lua: () => PluginLua
+  readonly #isCluster: boolean
   #version: string | undefined
   #set: ScriptSet | undefined
   #plugins: ReadonlyMap<string, ComposedScript> = new Map()
   #areGuardsChecked = false
 
-  constructor(lua: () => PluginLua) {
+  /** `isCluster`: what they publish is of their slot. */
+  constructor(lua: () => PluginLua, isCluster: boolean) {
     this.#lua = lua
+    this.#isCluster = isCluster
   }
 
   get set(): ScriptSet {
@@ -36,7 +39,7 @@ export class Scripts {
   compose(version: string): void {
     if (this.#set !== undefined && version === this.#version) return
     const { guards, scripts } = this.#lua()
-    const set = compose({ redisVersion: version, guards })
+    const set = compose({ redisVersion: version, isCluster: this.#isCluster, guards })
     this.#version = version
     this.#set = set
     this.#plugins = new Map(scripts.map((script) => [script.name, set.composePluginScript(script)]))

@@ -1,6 +1,7 @@
 /** Whether the server that answered can be used: what INFO says, judged once per connection. */
 import { BuswayError } from '../errors/busway-error.js'
 import { isRedisFailure } from '../errors/redis-failure.js'
+import type { RedisAddress } from './address.js'
 import type { Link } from './link.js'
 import { notRedis } from './refusal.js'
 
@@ -12,7 +13,10 @@ export interface ServerFacts {
 }
 
 /** Rejects with REDIS_TOO_OLD, REDIS_REFUSED, REDIS_UNAVAILABLE, REDIS_FAILED or CONFIG_INVALID. */
-export async function inspectServer(link: Link, address: string): Promise<ServerFacts> {
+export async function inspectServer(
+  link: Link,
+  { text: address, isFollowed, isClusterNode = false }: RedisAddress,
+): Promise<ServerFacts> {
   let raw: unknown
   try {
     raw = await link.call('INFO', [])
@@ -20,7 +24,7 @@ export async function inspectServer(link: Link, address: string): Promise<Server
     // Without INFO the server may still be right: its scripts will tell.
     if (isRedisFailure(error) && error.reply === 'NOPERM') {
       return {
-        version: '6.2.0',
+        version: isClusterNode ? '7.0.0' : '6.2.0',
         warning: `Redis at ${address} does not permit INFO, so its version and eviction policy cannot be checked. Permit it to this user: ACL SETUSER <user> +info`,
       }
     }
@@ -36,11 +40,13 @@ export async function inspectServer(link: Link, address: string): Promise<Server
       `Redis at ${address} is version ${version}. Busway needs 6.2 or newer, or Valkey: upgrade it.`,
     )
   }
+  checkMode(info, address, isClusterNode, major)
   if (info.get('loading') === '1') {
     throw new BuswayError('REDIS_UNAVAILABLE', `Redis at ${address} is loading its data; trying again until it has.`)
   }
   if (info.get('role') === 'slave') {
     const primary = `${info.get('master_host')}:${info.get('master_port')}`
+    if (isFollowed) throw new Error(`the server that was named as primary is a replica of ${primary}`)
     throw new BuswayError(
       'REDIS_REFUSED',
       `Redis at ${address} is a replica and read-only. Connect to its primary, ${primary}.`,
@@ -49,6 +55,30 @@ export async function inspectServer(link: Link, address: string): Promise<Server
   }
   return { version, warning: evictionWarning(info, address) }
 }
+
+/** A cluster is spoken to as one; sharded channels came with version 7. */
+function checkMode(info: ReadonlyMap<string, string>, address: string, isClusterNode: boolean, major: number): void {
+  const isCluster = info.get('redis_mode') === 'cluster'
+  if (isCluster && !isClusterNode) {
+    throw new BuswayError(
+      'CONFIG_INVALID',
+      `Redis at ${address} is a node of a cluster. Give it as one: redis: { cluster: [{ host, port }] }, or redis+cluster:// instead of redis://.`,
+    )
+  }
+  if (!isCluster && isClusterNode) throw notACluster(address)
+  if (isClusterNode && major < 7) {
+    throw new BuswayError(
+      'REDIS_TOO_OLD',
+      `Redis at ${address} is version ${info.get('redis_version')}. On a cluster Busway needs 7.0 or newer, or Valkey: upgrade it.`,
+    )
+  }
+}
+
+export const notACluster = (address: string): BuswayError =>
+  new BuswayError(
+    'CONFIG_INVALID',
+    `Redis at ${address} is no node of a cluster (cluster-enabled is no). Give it without cluster: redis: 'redis://${address}'.`,
+  )
 
 /** A server that evicts could drop messages that were accepted. */
 function evictionWarning(info: ReadonlyMap<string, string>, address: string): string | undefined {

@@ -15,7 +15,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type OutboxEntry, outboxRead, outboxTrim, relay, type Script } from '@busway/lua'
 import type { Logger } from '../api/index.js'
 import { isPassing, isRedisFailure } from '../errors/redis-failure.js'
+import { partitionOf } from '../partitions/names.js'
 import type { Publisher, Relayer, ScriptRunner } from '../seams.js'
+import { checkTopic } from '../validate/names.js'
 
 /** Entries of one step. */
 const STEP = 100
@@ -130,6 +132,8 @@ class OutboxRelayer implements Relayer {
 
   async #relay(topic: string, destination: string, entries: readonly OutboxEntry[], connection: number): Promise<void> {
     const { publisher, log } = this.#parts
+    // It comes from Redis, and becomes part of keys.
+    checkTopic(partitionOf(destination)?.topic ?? destination, true)
     await publisher.ensureTopic(destination)
     for (const some of inCalls(entries)) {
       const request = { entries: some.map(({ entry }) => entry) }

@@ -11,6 +11,7 @@
  */
 import type { Duration, Logger, PublishOptionsCore, Receipt, ReportRequester } from '../api/index.js'
 import { BuswayError, type RequestError } from '../errors/index.js'
+import { partitionNames } from '../partitions/names.js'
 import type { BusPublisher } from '../publish/publisher.js'
 import type { WakeSubscriber } from '../redis/wakes.js'
 import { type Catalog, isChecking, validateReply } from '../topics/index.js'
@@ -28,7 +29,7 @@ export interface RequesterParts {
   readonly wakes: Pick<WakeSubscriber, 'busId' | 'subscribeReplies' | 'onBack'>
   readonly runner: { command(name: string, args: (string | number)[]): Promise<unknown> }
   readonly publisher: Pick<BusPublisher, 'publishOne'>
-  readonly catalog: Pick<Catalog, 'definition'>
+  readonly catalog: Pick<Catalog, 'definition' | 'partitions'>
   readonly log: Logger
 }
 
@@ -45,7 +46,7 @@ type Publish = (requester: ReportRequester, over: AbortSignal) => Promise<Receip
 export class Requester {
   readonly #parts: RequesterParts
   readonly #waiting = new Map<string, Waiting>()
-  readonly #topics = new Set<string>()
+  readonly #places = new Set<string>()
   #last = 0
   #isClosed = false
 
@@ -53,7 +54,7 @@ export class Requester {
     this.#parts = parts
     parts.wakes.onBack(() => {
       const awaited = new Set([...this.#waiting.values()].map(({ topic }) => topic))
-      for (const topic of awaited) void this.#collect(topic)
+      for (const topic of awaited) for (const place of this.#placesOf(topic)) void this.#collect(place)
     })
   }
 
@@ -121,28 +122,40 @@ export class Requester {
           (error) => waiting.reject(error),
         )
         // Of a topic that was found to be one.
-        this.#listen(topic)
+        for (const place of this.#placesOf(topic)) this.#listen(place)
       } catch (error) {
         waiting.reject(error)
       }
     })
   }
 
-  #listen(topic: string): void {
-    if (this.#topics.has(topic)) return
-    this.#topics.add(topic)
+  /** Replies come from where the topic is in Redis: itself, or its partitions. */
+  #placesOf(topic: string): readonly string[] {
+    return partitionNames(topic, this.#parts.catalog.partitions(topic))
+  }
+
+  #listen(place: string): void {
+    if (this.#places.has(place)) return
+    this.#places.add(place)
     this.#parts.wakes
-      .subscribeReplies(topic, (text) => this.#told(text))
+      .subscribeReplies(place, (text) => this.#told(text))
       .then(
-        () => this.#collect(topic),
-        () => this.#topics.delete(topic),
+        () => this.#collect(place),
+        (error) => {
+          this.#places.delete(place)
+          if (!this.#isClosed)
+            this.#parts.log.warn(
+              { topic: place, error: String(error) },
+              'Replies cannot be heard; their requests will time out',
+            )
+        },
       )
   }
 
   /** What came while nobody was subscribed. */
-  async #collect(topic: string): Promise<void> {
+  async #collect(place: string): Promise<void> {
     const { runner, namespace, wakes, log } = this.#parts
-    const key = `${namespace}:{${topic}}:replies:${wakes.busId}`
+    const key = `${namespace}:{${place}}:replies:${wakes.busId}`
     try {
       for (let more = !this.#isClosed; more; ) {
         const replies = ((await runner.command('LPOP', [key, STEP])) ?? []) as Buffer[]
@@ -151,7 +164,7 @@ export class Requester {
       }
     } catch (error) {
       if (!this.#isClosed)
-        log.warn({ topic, error: String(error) }, 'Replies could not be read; their requests may time out')
+        log.warn({ topic: place, error: String(error) }, 'Replies could not be read; their requests may time out')
     }
   }
 

@@ -20,6 +20,11 @@ export class Catalog {
     return Object.hasOwn(this.definitions, topic) ? this.definitions[topic] : undefined
   }
 
+  /** As this bus says; 1 if it says nothing. */
+  partitions(topic: string): number {
+    return this.definition(topic)?.partitions ?? 1
+  }
+
   /** Throws INVALID_TOPIC. */
   check(topic: unknown): asserts topic is string {
     checkTopic(topic, this.#hasPlugins())

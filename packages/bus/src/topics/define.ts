@@ -1,6 +1,7 @@
 /** Topics as a value, from which types, codecs and settings follow. */
 import type { StandardSchemaV1, TopicDefinition, TopicInput, Topics, TopicsOf } from '../api/index.js'
 import { BuswayError } from '../errors/busway-error.js'
+import { MOST_PARTITIONS } from '../partitions/names.js'
 import { durationMs } from '../validate/durations.js'
 import { checkGroup, checkTopic, shown } from '../validate/names.js'
 import { checkInteger, checkNames, checkOptionsObject, invalidOption } from '../validate/options.js'
@@ -66,7 +67,8 @@ function checkDefinition(name: string, input: unknown): TopicDefinition {
     throw invalidOption(`${where}: reply`, definition.reply, 'a schema')
   checkGroups(where, definition.groups)
   checkMaxWaiting(`${where}: maxWaiting`, definition.maxWaiting)
-  if (definition.partitions !== undefined) checkInteger(`${where}: partitions`, definition.partitions, 1, 1_024)
+  if (definition.partitions !== undefined)
+    checkInteger(`${where}: partitions`, definition.partitions, 1, MOST_PARTITIONS)
   checkRetention(`${where}: retain`, definition.retain)
   return { ...(input as TopicDefinition) }
 }

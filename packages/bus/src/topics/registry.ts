@@ -4,31 +4,48 @@
  * A subscriber writes its pattern and then reads the topics; who registers a topic then reads the patterns, and makes their groups in it before it
  * publishes. So whichever comes second finds the other, and nothing is published past a group that is subscribed.
  */
-import { addPattern, type GroupPattern, groupPattern, patternField, REGISTRY, registerTopic } from '@busway/lua'
+import {
+  addPattern,
+  type GroupPattern,
+  groupPattern,
+  partitionsField,
+  patternField,
+  REGISTRY,
+  registerTopic,
+  unregisterTopic,
+} from '@busway/lua'
 import type { PatternInfo } from '../api/index.js'
 import { BuswayError } from '../errors/busway-error.js'
-import type { Runner } from '../redis/runner.js'
+import { wrongNumber } from '../partitions/errors.js'
+import type { BusRunner } from '../redis/bus-runner.js'
 import { globOf, matcher } from './matching.js'
 
 /** Topics that one look at the registry goes through. */
 const PAGE = 1_000
 
 export class TopicRegistry {
-  readonly #runner: Pick<Runner, 'runRepeatable' | 'command'>
+  readonly #runner: Pick<BusRunner, 'runRepeatable' | 'command'>
+  readonly #meta: string
   readonly #topics: string
   readonly #patterns: string
   /** All of them come with every registration: the same ones again are not taken apart again. */
   readonly #matchers = new Map<string, (topic: string) => boolean>()
 
-  constructor(runner: Pick<Runner, 'runRepeatable' | 'command'>, namespace: string) {
+  constructor(runner: Pick<BusRunner, 'runRepeatable' | 'command'>, namespace: string) {
     this.#runner = runner
+    this.#meta = `${namespace}:{${REGISTRY}}:meta`
     this.#topics = `${namespace}:{${REGISTRY}}:topics`
     this.#patterns = `${namespace}:{${REGISTRY}}:patterns`
   }
 
-  /** Resolves with the groups that take part in the topic by a pattern: to be declared before anything is published to it. */
-  async register(topic: string): Promise<string[]> {
-    const { patterns } = await this.#runner.runRepeatable(registerTopic, REGISTRY, { topic })
+  /**
+   * Resolves with the groups that take part in the topic by a pattern: to be declared before anything is published to it. Rejects with CONFIG_INVALID if it has
+   * another number of partitions.
+   */
+  async register(topic: string, partitions: number): Promise<string[]> {
+    const reply = await this.#runner.runRepeatable(registerTopic, REGISTRY, { topic, partitions })
+    if (reply.partitions !== partitions) throw wrongNumber(topic, partitions, reply.partitions)
+    const { patterns } = reply
     const groups = new Set<string>()
     for (const { group, pattern } of patterns) if (this.#matches(pattern, topic)) groups.add(group)
     return [...groups]
@@ -44,7 +61,17 @@ export class TopicRegistry {
   }
 
   async unregister(topic: string): Promise<void> {
-    await this.#runner.command('SREM', [this.#topics, topic])
+    await this.#runner.runRepeatable(unregisterTopic, REGISTRY, { topic })
+  }
+
+  /** How many partitions each topic has; 1 for one that is not there. */
+  async partitions(topics: readonly string[]): Promise<number[]> {
+    if (topics.length === 0) return []
+    const counts = (await this.#runner.command('HMGET', [
+      this.#meta,
+      ...topics.map(partitionsField),
+    ])) as (Buffer | null)[]
+    return counts.map((count) => (count === null ? 1 : Number(String(count))))
   }
 
   async has(topic: string): Promise<boolean> {

@@ -1,4 +1,5 @@
 /** Names of topics, groups and services, and patterns over topics. */
+import { REGISTRY } from '@busway/lua'
 import { BuswayError } from '../errors/busway-error.js'
 
 const token = /^[A-Za-z0-9_-]+$/
@@ -22,6 +23,11 @@ const topicRule = 'A topic is 1 to 200 of A-Z a-z 0-9 . _ - in tokens separated 
 export function checkTopic(name: unknown, allowInternal = false): asserts name is string {
   if (typeof name === 'string' && isTopic(name)) return
   if (typeof name === 'string' && internal.test(name)) {
+    if (name === REGISTRY)
+      throw new BuswayError(
+        'INVALID_TOPIC',
+        `The topic ${shown(name)} is where the bus keeps the list of topics. ${topicRule}.`,
+      )
     if (allowInternal) return
     throw new BuswayError(
       'INVALID_TOPIC',

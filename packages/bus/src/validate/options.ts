@@ -3,24 +3,10 @@ import { BuswayError } from '../errors/busway-error.js'
 import { shown } from './names.js'
 import { nearest } from './nearest.js'
 
-/** Throws INVALID_OPTIONS for an unknown name, or one of `later`; `where` begins the message, `publish` for example. */
-export function checkNames(
-  where: string,
-  options: object,
-  known: readonly string[],
-  later: readonly string[] = [],
-): void {
-  for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue
-    throw later.includes(name) ? notYet(where, name) : unknownOption(where, name, known)
-  }
+/** Throws INVALID_OPTIONS for an unknown name; `where` begins the message, `publish` for example. */
+export function checkNames(where: string, options: object, known: readonly string[]): void {
+  for (const name of Object.keys(options)) if (!known.includes(name)) throw unknownOption(where, name, known)
 }
-
-/** An option that is planned: better refused than silently without effect. */
-export const notYet = (where: string, name: string): BuswayError =>
-  new BuswayError('INVALID_OPTIONS', `${where}: ${name} is not available yet. Leave it out.`, {
-    details: { option: name },
-  })
 
 export function unknownOption(where: string, name: string, known: readonly string[]): BuswayError {
   const near = nearest(name, known)

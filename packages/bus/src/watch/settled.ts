@@ -15,6 +15,7 @@ import { durationMs } from '../validate/durations.js'
 import { checkGroup, shown } from '../validate/names.js'
 import { checkNames, checkOptionsObject, invalidOption } from '../validate/options.js'
 import { toldError } from './told.js'
+import type { PlacesOf } from './topic-watch.js'
 import type { Place, Watches } from './watches.js'
 
 /** Longer ones would make `setTimeout` fire at once. */
@@ -24,6 +25,7 @@ export interface SettledParts {
   readonly runner: Pick<ScriptRunner, 'runRepeatable' | 'problem'>
   readonly catalog: Pick<Catalog, 'definition'>
   readonly watches: Pick<Watches, 'isListening' | 'wait'>
+  readonly placesOf: PlacesOf
 }
 
 export class SettledWaits {
@@ -133,8 +135,14 @@ class Wait {
   async #ask(): Promise<void> {
     if (this.#isOver) return
     const request = { id: this.#id, ...(this.#group === undefined ? {} : { group: this.#group }) }
+    const { runner, placesOf } = this.#parts
+    const places = await placesOf(this.#topic)
     const leftMs = Math.max(1, this.#untilMs - performance.now())
-    const { open, ended } = await this.#parts.runner.runRepeatable(settledScript, this.#topic, request, leftMs)
+    const replies = await Promise.all(
+      places.map((place) => runner.runRepeatable(settledScript, place, request, leftMs)),
+    )
+    const open = replies.some((reply) => reply.open)
+    const ended = replies.flatMap((reply) => reply.ended)
     this.#wasAnswered = true
     const known = firstOf(ended)
     if (known !== undefined) this.#tell(known)

@@ -1,7 +1,8 @@
 /**
  * Listening to what happens to one topic's messages, for all that want to know in this bus.
  *
- * 1. The first to join subscribes to the channel, then says in Redis that somebody watches: from there on nothing is missed.
+ * 1. The first to join subscribes to the channel, then says in Redis that somebody watches: from there on nothing is missed. So it is done with each partition,
+ *    if the topic has any.
  * 2. That is said again, three times before its time is over. If Redis had forgotten it, something may have been missed, and all are told so; as when the
  *    subscribed connection was gone.
  * 3. When the last has left, it unsubscribes and takes back what it said. Then it is over; who comes later makes another.
@@ -17,10 +18,14 @@ import { readTold } from './told.js'
 /** How long others take it for watched after its last word. */
 const WATCH_MS = 60_000
 
+/** Where a topic is in Redis: itself, or its partitions. What this bus does not know it asks for. */
+export type PlacesOf = (topic: string) => readonly string[] | Promise<readonly string[]>
+
 export interface WatchParts {
   readonly runner: Pick<ScriptRunner, 'run' | 'runRepeatable'>
   readonly wakes: Pick<WakeSubscriber, 'subscribeEvents' | 'onBack'>
   readonly log: Logger
+  readonly placesOf: PlacesOf
 }
 
 export interface Listener {
@@ -43,7 +48,8 @@ export class TopicWatch {
   readonly #stopping = new AbortController()
   readonly #renewMs: number
   #settleReady: { resolve: () => void; reject: (error: Error) => void } = { resolve: nothing, reject: nothing }
-  #leaveChannel: (() => Promise<void>) | undefined
+  /** Of each place whose channel is subscribed to. */
+  readonly #leave = new Map<string, () => Promise<void>>()
   #leaveBack: () => void = nothing
   #renewTimer: NodeJS.Timeout | undefined
   #isListening = false
@@ -116,14 +122,12 @@ export class TopicWatch {
   }
 
   async #listen(): Promise<void> {
-    const { wakes, runner } = this.#parts
-    if (this.#leaveChannel === undefined) {
-      const leave = await wakes.subscribeEvents(this.#topic, (text) => this.#heard(text))
-      // It was waited for until Redis was there; meanwhile nobody wanted it any more.
-      if (this.isOver) return leave()
-      this.#leaveChannel = leave
-    }
-    await runner.runRepeatable(watch, this.#topic, { forMs: 3 * this.#renewMs })
+    const { wakes, placesOf } = this.#parts
+    const known = placesOf(this.#topic)
+    const places = known instanceof Promise ? await known : known
+    await Promise.all(places.map((place) => this.#subscribe(place)))
+    if (this.isOver) return
+    await Promise.all(places.map((place) => this.#watch(place)))
     if (this.isOver) return
     this.#leaveBack = wakes.onBack(() => {
       this.#tellMissed()
@@ -135,11 +139,23 @@ export class TopicWatch {
     this.#settleReady.resolve()
   }
 
+  async #subscribe(place: string): Promise<void> {
+    if (this.isOver || this.#leave.has(place)) return
+    const leave = await this.#parts.wakes.subscribeEvents(place, (text) => this.#heard(text))
+    // It was waited for until Redis was there; meanwhile nobody wanted it any more.
+    if (this.isOver) await leave()
+    else this.#leave.set(place, leave)
+  }
+
+  #watch(place: string, timeoutMs?: number): Promise<{ readonly wasWatched: boolean }> {
+    return this.#parts.runner.runRepeatable(watch, place, { forMs: 3 * this.#renewMs }, timeoutMs)
+  }
+
   async #renew(): Promise<void> {
-    const { runner, log } = this.#parts
+    const { log } = this.#parts
     try {
-      const { wasWatched } = await runner.runRepeatable(watch, this.#topic, { forMs: 3 * this.#renewMs }, this.#renewMs)
-      if (!wasWatched) this.#tellMissed()
+      const renewed = await Promise.all([...this.#leave.keys()].map((place) => this.#watch(place, this.#renewMs)))
+      if (!renewed.every(({ wasWatched }) => wasWatched)) this.#tellMissed()
     } catch (error) {
       if (!this.isOver && !isClosed(error))
         log.debug({ topic: this.#topic, error: String(error) }, 'Watching could not be renewed; it is tried again')
@@ -151,11 +167,12 @@ export class TopicWatch {
     clearInterval(this.#renewTimer)
     this.#leaveBack()
     this.#settleReady.reject(new BuswayError('BUS_CLOSED', `Watching ${this.#topic} was ended before it began`))
-    if (this.#leaveChannel === undefined) return
-    await this.#leaveChannel()
+    const left = [...this.#leave]
+    this.#leave.clear()
+    await Promise.all(left.map(([, leave]) => leave()))
     this.#isListening = false
     // If that fails, whoever tells something that nobody hears does the same.
-    await this.#parts.runner.run(watch, this.#topic, { forMs: 0 }).catch(nothing)
+    await Promise.all(left.map(([place]) => this.#parts.runner.run(watch, place, { forMs: 0 }).catch(nothing)))
   }
 
   #heard(text: string): void {

@@ -37,7 +37,7 @@ export function decodeProperties(bytes: Buffer, from: number, to: number): Decod
     if (tag === Property.source) source = text
     else if (tag === Property.key) key = text
     else if (tag === Property.priority) priority = decodePriority(text)
-    else if (tag === Property.owns) owns = [...(owns ?? []), text]
+    else if (tag === Property.owns) owns = pushed(owns, text)
     else if (tag === Property.reportTo) reportTo = decodeReportTo(text)
     else if (tag === Property.id) id = text
     else if (tag === Property.keepResult) keepResultMs = decodeMs(text)
@@ -45,6 +45,13 @@ export function decodeProperties(bytes: Buffer, from: number, to: number): Decod
   }
   if (source === undefined) throw undecodable('it does not say who published it')
   return { source, key, priority, owns: owns ?? none, reportTo, id, keepResultMs }
+}
+
+/** Not a copy for each: there may be thousands. */
+function pushed(list: string[] | undefined, item: string): string[] {
+  if (list === undefined) return [item]
+  list.push(item)
+  return list
 }
 
 const none: readonly string[] = Object.freeze([])
