@@ -55,7 +55,9 @@ describe('the published packages, installed alone into an empty project', functi
       ])
       const strays = files.filter(
         (file) =>
-          !/^(package\.json|LICENSE|README\.md|busway\.schema\.json$|dashboard\.json$|(dist|lib|scripts)\/)/.test(file),
+          !/^(package\.json|LICENSE|README\.md|busway\.schema\.json$|dashboard\.json$|(bin|dist|lib|scripts)\/)/.test(
+            file,
+          ),
       )
       expect(strays, name).to.deep.equal([])
       expect(

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { expect } from 'chai'
 import { deadLetters } from '../plugins/equipped.js'
 import { Gate, Received } from '../support/received.js'
+import { seen } from '../support/seen.js'
 import { world as makeWorld } from '../support/world.js'
 import { anyPort, measured, scrape, valuesOf } from './measured.js'
 
@@ -89,6 +90,7 @@ describe('metrics of what happens', () => {
     ).ready
     await lost.publish('orders.paid', 1)
     await held.count(1)
+    await seen(world, 'orders.paid', 'ledger')
     proxy.hang()
     await bus.consume('orders.paid', () => {}, short).ready
     const [dead] = await deadLetters(world, bus, 'ledger')

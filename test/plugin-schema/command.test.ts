@@ -9,7 +9,7 @@ import { world as makeWorld } from '../support/world.js'
 import { busOf, record } from './equipped.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const command = join(root, 'packages/plugin-schema/dist/cli/main.js')
+const command = join(root, 'packages/plugin-schema/bin/busway-schema.js')
 
 const id = { name: 'id', type: 'string' }
 const first = record('Order', id)
@@ -76,6 +76,13 @@ describe('the command busway-schema', function () {
       stderr:
         'orders is not BACKWARD compatible: it cannot read what version 1 wrote: schema.n: was not written, and has no default\n',
     })
+  })
+
+  it('compares by what the registry keeps, unless told otherwise', async () => {
+    await busOf(world, avro(first), { options: { compatibility: 'NONE' } }).ready()
+    const against = ['--against', world.server.url, '--namespace', world.namespace]
+    expect((await check(await module(second), ...against)).stdout).to.equal('orders is not compared\n')
+    expect((await check(await module(second), ...against, '--compatibility', 'FULL')).code).to.equal(1)
   })
 
   it('compares folders, with earlier versions if the mode asks for them', async () => {

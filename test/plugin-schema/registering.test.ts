@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createBus, defineTopics, loadBus } from '@busway/bus'
-import { avro, type Compatibility, type SchemaVersion, schema } from '@busway/plugin-schema'
+import { avro, type Compatibility, type SchemaOptions, type SchemaVersion, schema } from '@busway/plugin-schema'
 import { temporaryFolder } from '@busway/testing'
 import { expect } from 'chai'
 import { conflicts } from '../../packages/plugin-schema/src/schema/compatibility.js'
@@ -14,6 +14,13 @@ import { world as makeWorld } from '../support/world.js'
 import { bare, record } from './equipped.js'
 
 const id = { name: 'id', type: 'string' }
+interface SchemaBus {
+  ready(): Promise<void>
+  schemas: {
+    versions(topic: string): Promise<SchemaVersion[]>
+    compatibility(topic: string): Promise<Compatibility>
+  }
+}
 const PROCESSES = 4
 const EACH = 5
 
@@ -111,12 +118,56 @@ describe('registering', function () {
       await bus.ready()
     }
     await deployed({ compatibility: 'FULL' }, { name: 'id', type: 'int' })
-    expect((await refusal(() => deployed({}, { name: 'id', type: 'string' }))).message).to.contain(
-      'BACKWARD compatible',
-    )
+    expect((await refusal(() => deployed({}, { name: 'id', type: 'string' }))).message).to.contain('FULL compatible')
     await deployed({ topics: { orders: 'NONE' } }, { name: 'id', type: 'string' })
     const error = await refusal(() => deployed({ compatibility: 'UP' }, id))
     expect([error.code, /compatibility/.test(error.message)]).to.deep.equal(['CONFIG_INVALID', true])
+  })
+
+  describe('keeps the compatibility that a bus names', () => {
+    const registered = async (fields: object | object[], options: SchemaOptions = {}) => {
+      const topics = defineTopics({ orders: avro(record('Order', id, ...[fields].flat())) })
+      const bus = bare(world, [schema(options)], { topics }) as never as SchemaBus
+      await bus.ready()
+      return bus.schemas.compatibility('orders')
+    }
+    const required = (name: string) => ({ name, type: 'int' })
+    const defaulted = (name: string) => ({ name, type: 'int', default: 0 })
+
+    it('for all that name none', async () => {
+      expect(await registered(required('a'))).to.equal('BACKWARD')
+      expect(await registered(required('a'), { compatibility: 'FORWARD' })).to.equal('FORWARD')
+      // BACKWARD would refuse this one, and take that.
+      expect(await registered([required('a'), required('b')])).to.equal('FORWARD')
+      expect((await refusal(() => registered(defaulted('c')))).message).to.contain('FORWARD compatible')
+    })
+
+    it('until another names another, and warns of it', async () => {
+      await registered(required('a'), { compatibility: 'NONE' })
+      await registered(required('b'))
+      expect(world.log.items.filter(({ level }) => level === 40)).to.deep.equal([])
+      await registered(required('b'), { topics: { orders: 'FULL' } })
+      expect(world.log.items.filter(({ level }) => level === 40)).to.have.length(1)
+      expect(await refusal(() => registered(required('c')))).to.have.property('code', 'CONFIG_INVALID')
+    })
+
+    it('only with a schema that it allows', async () => {
+      await registered(required('a'))
+      await refusal(() => registered(required('b'), { compatibility: 'FULL' }))
+      expect(await registered(defaulted('b'))).to.equal('BACKWARD')
+    })
+
+    it('whoever registers meanwhile: all versions are as the mode that held asks for', async () => {
+      const names = Array.from({ length: 20 }, (_, n) => `f${n}`)
+      const outcomes = await Promise.allSettled(
+        names.map((name, n) => registered(required(name), n === 10 ? { compatibility: 'NONE' } : {})),
+      )
+      // Without a default nobody else gets in: but for the first, those that came behind the one that asked for nothing.
+      const versions = await (bare(world, [schema()]) as never as SchemaBus).schemas.versions('orders')
+      expect(versions.length).to.equal(outcomes.filter(({ status }) => status === 'fulfilled').length)
+      const at = versions.findIndex(({ schema: text }) => text.includes('"f10"'))
+      expect(versions.length - 1 - at, 'before the change').to.be.oneOf([0, 1])
+    })
   })
 
   it('refuses replies that JSON cannot carry', async () => {

@@ -148,10 +148,12 @@ describe('a report', () => {
     const { id } = await bus.publish('orders.paid', 7, extra({ tell: 'reports' }))
     await reports.count(2)
     const of = (group: string) => reports.items.find(({ report }) => report.group === group)
+    const first = reports.items[0]?.report.group
     expect(of('ledger')).to.deep.equal({
-      report: { id, group: 'ledger', outcome: 'done', result: { total: 7 } },
+      report: { id, group: 'ledger', outcome: 'done', result: { total: 7 }, last: first !== 'ledger' },
       key: 'k',
     })
+    expect(of('stock')?.report.last).to.equal(first !== 'stock')
     const dead = of('stock')
     expect(dead?.report).to.include({ id, group: 'stock', outcome: 'dead' })
     expect(dead?.report.error).to.include({ name: 'TypeError', message: 'no stock' })
@@ -181,7 +183,7 @@ describe('a report', () => {
     await bus.consume('orders.paid', ({ body, type }) => seen.add({ body, type }), { group: 'ledger' }).ready
     const { id } = await bus.publish('orders.paid', 7, extra({ tell: 'orders.paid' }))
     const [, second] = await seen.count(2)
-    expect(second).to.deep.include({ body: { id, group: 'ledger', outcome: 'done' } })
+    expect(second).to.deep.include({ body: { id, group: 'ledger', outcome: 'done', last: true } })
   })
 
   it('tells of a message that was purged', async () => {
@@ -204,6 +206,6 @@ describe('a report', () => {
     await world.bus().consume('reports', ({ body }) => reports.add(body as Report)).ready
     const { id } = await bus.publish('orders.paid', 1, extra({ tell: 'reports', latest: 'a' }))
     await bus.publish('orders.paid', 2, extra({ latest: 'a' }))
-    expect(await reports.count(1)).to.deep.equal([{ id, outcome: 'replaced' }])
+    expect(await reports.count(1)).to.deep.equal([{ id, outcome: 'replaced', last: true }])
   })
 })

@@ -134,6 +134,8 @@ describe('observers', () => {
     const lost = equipped(world, [], { redis: proxy.url })
     const held = new Received<unknown>()
     const short = { group: 'ledger', lease: 300, concurrency: 1 }
+    // Before it is consumed, so that it is fetched: of what is pushed it would first have to be heard that it runs.
+    await lost.publish('orders.paid', 1)
     await lost.consume(
       'orders.paid',
       async ({ body }) => {
@@ -142,7 +144,6 @@ describe('observers', () => {
       },
       short,
     ).ready
-    await lost.publish('orders.paid', 1)
     await held.count(1)
     proxy.hang()
     const bus = equipped(world, [observing])

@@ -1,6 +1,7 @@
 /** All plugins on one bus, in every order that is allowed: each does what it does alone. */
 import { createBus, defineTopics, type Plugin } from '@busway/bus'
 import { dedupe } from '@busway/plugin-dedupe'
+import { type Flows, flow } from '@busway/plugin-flow'
 import { metrics } from '@busway/plugin-metrics'
 import { ratelimit } from '@busway/plugin-ratelimit'
 import { sandboxes } from '@busway/plugin-sandbox'
@@ -41,7 +42,7 @@ describe('all plugins together', function () {
     const { server } = world
     const namespace = `${world.namespace}-${order.join('-')}`
     const log = world.log.logger
-    const plugins: Plugin[] = [...order.map((name) => onTheWay[name]()), schedule({ fire: false }), sandboxes()]
+    const plugins: Plugin[] = [...order.map((name) => onTheWay[name]()), schedule({ fire: false }), flow(), sandboxes()]
     // Typed by each of them in tests of its own; here their order is a list.
     const bus = createBus({ service: 'shop', redis: server.url, namespace, logger: log, topics, plugins })
     const traceIds = new Received<string | undefined>()
@@ -72,6 +73,10 @@ describe('all plugins together', function () {
     await publish(4)
     expect(await publish(5).catch((error) => error.code)).to.equal('PUBLISH_REJECTED')
     await handled.count(3)
+    const flows = (bus as unknown as { flows: Flows<{ 'orders.paid': { n: number } }> }).flows
+    await flows.publish({ topic: 'orders.paid', body: { n: 6 }, children: [{ topic: 'orders.paid', body: { n: 7 } }] })
+    await handled.count(5)
+    expect(handled.items.slice(3)).to.deep.equal([{ n: 7 }, { n: 6 }])
     await bus.topic('orders.paid').delete({ force: true })
     await bus.close()
   }

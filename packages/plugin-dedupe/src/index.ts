@@ -35,6 +35,7 @@ export function dedupe(given: DedupeDefaults = {}): Plugin<'dedupe'> {
           if (checked === undefined) continue
           const key = checked.key ?? keyOf(message)
           wanted.set(message, { ...checked, key })
+          message.partitionBy = [...(message.partitionBy ?? []), checked.key ?? idOf(message) ?? key]
           if (checked.mode === 'until-settled' || checked.mode === 'keep-latest')
             message.owns = [...(message.owns ?? []), PREFIX + key]
         }
@@ -61,8 +62,12 @@ export function dedupe(given: DedupeDefaults = {}): Plugin<'dedupe'> {
   }
 }
 
-function keyOf({ options, body }: Outgoing): string {
-  if (typeof options.id === 'string') return `id ${options.id}`
+const idOf = ({ options: { id } }: Outgoing): string | undefined => (typeof id === 'string' ? id : undefined)
+
+function keyOf(message: Outgoing): string {
+  const { body } = message
+  const id = idOf(message)
+  if (id !== undefined) return `id ${id}`
   const hash = createHash('sha1')
   hash.update(body instanceof Uint8Array ? body : (JSON.stringify(body) ?? ''))
   return `body ${hash.digest('base64url')}`

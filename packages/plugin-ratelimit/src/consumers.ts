@@ -1,4 +1,4 @@
-/** How many messages a group is handed: by a guard in the fetch; of each ordering key, before a run. */
+/** How many messages a group is handed, in all or of each ordering key: by guards in the fetch. */
 import {
   BuswayError,
   type Delivery,
@@ -9,36 +9,30 @@ import {
   RetryAfterError,
   type Scope,
 } from '@busway/bus'
-import { fetchGuard, keyPrefix, pauseGuard, type TakeArgs, takeScript } from './lua.js'
-import { consumeProblem, paceOf } from './options.js'
+import { groupGuard, keyGuard, pauseGuard } from './lua.js'
+import { consumeProblem, inexact, paceOf } from './options.js'
 import type { ConsumeRate } from './types.js'
 
 export function limitConsumers(scope: Scope): void {
   scope.option('consume', 'rate', consumeProblem)
   const rateOf = (options: Readonly<Record<string, unknown>>) => options.rate as ConsumeRate | undefined
 
+  const paceFor = (by: 'group' | 'key', options: FetchSubject['options']): [number, number] | undefined => {
+    const rate = rateOf(options)
+    if (rate === undefined || (rate.by ?? 'group') !== by) return undefined
+    const { everyMs, burst } = paceOf(rate)
+    return [everyMs, burst]
+  }
   scope.guard({
-    ...fetchGuard,
-    args({ options }: FetchSubject) {
-      const rate = rateOf(options)
-      if (rate === undefined || rate.by === 'key') return undefined
-      const { everyMs, burst } = paceOf(rate)
-      return [everyMs, burst]
+    ...groupGuard,
+    args({ topic, options, partitions }: FetchSubject) {
+      const pace = paceFor('group', options)
+      if (pace !== undefined && partitions > 1)
+        throw inexact(topic, "Limit each ordering key (by: 'key'), or consume a topic without partitions.")
+      return pace
     },
   })
-
-  // Its keys are named by group and ordering key, behind nothing.
-  const take = scope.script<TakeArgs, [number, number]>(takeScript('take', ''))
-  scope.consume('handle', async (delivery, next) => {
-    const rate = rateOf(delivery.options)
-    const { topic, key } = delivery.message
-    if (rate?.by !== 'key' || key === undefined) return next()
-    const { everyMs, burst } = paceOf(rate)
-    const [waitMs, taken] = await take(topic, keyPrefix(delivery.group) + key, 1, everyMs, burst, 0)
-    if (Number(taken) === 1) return next()
-    // Its key waits with it, and others go on.
-    throw new RetryAfterError(Number(waitMs), { countAttempt: false })
-  })
+  scope.guard({ ...keyGuard, args: ({ options }: FetchSubject) => paceFor('key', options) })
 
   const pauses = new WeakMap<Delivery, number>()
   scope.context('rateLimit', (delivery) => (pause: Duration): never => {

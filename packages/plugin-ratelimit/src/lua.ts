@@ -17,22 +17,41 @@ const TAT = `
 
 export const groupKeys = (_topic: string, group: string): string[] => [`${group}:rate`]
 
+/** How many of `want` are not early, and else when one more would be: of a key, its interval and burst. */
+const ALLOWED = `
+  local function allowed(key, now, every, burst, want)
+    local ahead = owed(key, now) - now
+    local n = math.max(0, math.floor((burst * every - ahead) / every + ROUNDING))
+    if n >= want then return want end
+    return n, ahead + (n + 1 - burst) * every
+  end`
+
 /** So many of a group. args: interval in ms, burst. Cost: a read, and a read and a write where something is taken, a fetch. */
-export const fetchGuard: Omit<FetchGuard, 'args'> = {
+export const groupGuard: Omit<FetchGuard, 'args'> = {
   at: 'fetch',
   name: 'group',
   keys: groupKeys,
-  lua: `${TAT}
+  lua: `${TAT}${ALLOWED}
     return {
-      check = function(f, args)
-        local every, burst = tonumber(args[1]), tonumber(args[2])
-        local ahead = owed(f.keys[1], f.now) - f.now
-        local n = math.max(0, math.floor((burst * every - ahead) / every + ROUNDING))
-        if n >= f.want then return f.want end
-        return n, ahead + (n + 1 - burst) * every
-      end,
+      check = function(f, args) return allowed(f.keys[1], f.now, tonumber(args[1]), tonumber(args[2]), f.want) end,
       apply = function(f, args, taken)
         if taken > 0 then write(f.keys[1], owed(f.keys[1], f.now) + taken * tonumber(args[1]), f.now) end
+      end,
+    }`,
+}
+
+/** So many of each ordering key of a group; of others what there is. args: interval in ms, burst. Cost: the same, for each key that a fetch meets. */
+export const keyGuard: Omit<FetchGuard, 'args'> = {
+  at: 'fetch',
+  name: 'key',
+  keys: (_topic, group) => [keyPrefix(group)],
+  lua: `${TAT}${ALLOWED}
+    return {
+      checkKey = function(f, args, key, want)
+        return allowed(f.keys[1] .. key, f.now, tonumber(args[1]), tonumber(args[2]), want)
+      end,
+      applyKey = function(f, args, key, taken)
+        if taken > 0 then write(f.keys[1] .. key, owed(f.keys[1] .. key, f.now) + taken * tonumber(args[1]), f.now) end
       end,
     }`,
 }
@@ -55,7 +74,7 @@ export const pauseGuard: Omit<SettleGuard, 'args'> = {
 export const keyPrefix = (group: string): string => `${group}:key:`
 
 /**
- * So many of each ordering key, or of a publisher's key: takes `n`, or answers in how many milliseconds there is room. args: key, n, interval in ms, burst,
+ * So many of a publisher's key: takes `n`, or answers in how many milliseconds there is room. args: key, n, interval in ms, burst,
  * longest wait in ms. Returns { wait in ms, taken (0 or 1) }. Cost: two reads and a write. Run twice, it takes twice: then the next waits longer.
  */
 export const takeScript = (name: string, prefix: string): PluginScript => ({

@@ -1,5 +1,5 @@
 /** Options as users write them, checked and in numbers. */
-import { durationMs } from '@busway/bus'
+import { BuswayError, durationMs } from '@busway/bus'
 import type { ConsumeRate, PublishRate, Rate } from './types.js'
 
 /** GCRA in its two numbers: a time for each message, and how many may come before theirs. */
@@ -19,6 +19,16 @@ export function paceOf({ limit, per, burst }: Rate): Pace {
 }
 
 export const maxWaitMs = ({ maxWait = MAX_WAIT }: PublishRate): number => durationMs('maxWait', maxWait)
+
+/** Each partition counts by itself. */
+export const inexact = (topic: string, advice: string): BuswayError =>
+  new BuswayError(
+    'CONFIG_INVALID',
+    `A rate of the whole topic cannot be kept over the partitions of ${topic}. ${advice}`,
+    {
+      details: { topic },
+    },
+  )
 
 /** What `rate` of a consume should be, if it isn't. */
 export function consumeProblem(value: unknown): string | undefined {

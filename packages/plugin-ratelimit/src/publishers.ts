@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BuswayError, type Outgoing, type Scope } from '@busway/bus'
 import { PUBLISH_PREFIX, publishGuard, type TakeArgs, takeScript } from './lua.js'
-import { maxWaitMs, paceOf, publishProblem } from './options.js'
+import { inexact, maxWaitMs, paceOf, publishProblem } from './options.js'
 import type { PublishRate } from './types.js'
 
 export function limitPublishers(scope: Scope): void {
@@ -11,6 +11,8 @@ export function limitPublishers(scope: Scope): void {
   const rateOf = ({ options }: Outgoing) => options.rate as PublishRate | undefined
 
   scope.publish('enrich', async (batch, next) => {
+    if ((scope.topics[batch.topic]?.partitions ?? 1) > 1)
+      for (const message of batch.messages) keepTogether(batch.topic, message, rateOf(message))
     for (const [key, { rate, count, signal }] of countedBy(batch.messages, rateOf)) {
       const { everyMs, burst } = paceOf(rate)
       if (count > burst && rate.mode !== 'wait')
@@ -34,6 +36,13 @@ export function limitPublishers(scope: Scope): void {
       return [rate.key ?? '', everyMs, burst]
     },
   })
+}
+
+/** The guard counts in one partition. Who waits is counted in one place for all. */
+function keepTogether(topic: string, message: Outgoing, rate: PublishRate | undefined): void {
+  if (rate === undefined || rate.mode === 'wait') return
+  if (rate.key === undefined) throw inexact(topic, "Give the rate a key, or let publishers wait (mode: 'wait').")
+  message.partitionBy = [...(message.partitionBy ?? []), rate.key]
 }
 
 interface Counted {

@@ -3,7 +3,7 @@ import { BuswayError } from '@busway/bus'
 import { type Compatibility, compatibilities } from './registry/compatibility-mode.js'
 
 export interface SchemaOptions {
-  /** What a new version of a schema must be able to do with those before it. Default: `BACKWARD`. */
+  /** What a new version of a schema must be able to do with those before it. Kept with the topic. Default: what is kept, at first `BACKWARD`. */
   compatibility?: Compatibility
   /** Another mode for some topics, by name. Default: none. */
   topics?: Readonly<Record<string, Compatibility>>
@@ -18,8 +18,7 @@ export const options = {
   properties: {
     compatibility: {
       enum: [...compatibilities],
-      default: 'BACKWARD',
-      description: 'what a new version must be able to do',
+      description: 'what a new version must be able to do. Default: what the registry keeps, at first BACKWARD',
     },
     topics: {
       type: 'object',
@@ -31,7 +30,8 @@ export const options = {
 }
 
 export interface Settings {
-  readonly modeOf: (topic: string) => Compatibility
+  /** `undefined`: whatever the registry keeps. */
+  readonly modeOf: (topic: string) => Compatibility | undefined
   readonly cache: number
 }
 
@@ -41,8 +41,8 @@ export function checkOptions(given: SchemaOptions): Settings {
   for (const name of Object.keys(given))
     if (!Object.hasOwn(options.properties, name))
       throw invalid(`${JSON.stringify(name)} is no option; there are ${Object.keys(options.properties).join(', ')}.`)
-  const { compatibility = 'BACKWARD', topics = {}, cache = 1_000 } = given
-  checkMode('compatibility', compatibility)
+  const { compatibility, topics = {}, cache = 1_000 } = given
+  if (compatibility !== undefined) checkMode('compatibility', compatibility)
   if (typeof topics !== 'object' || topics === null) throw invalid('topics should be an object of modes by topic.')
   for (const [topic, mode] of Object.entries(topics)) checkMode(`topics[${JSON.stringify(topic)}]`, mode)
   if (!Number.isSafeInteger(cache) || cache < 1) throw invalid('cache should be a whole number from 1 on.')

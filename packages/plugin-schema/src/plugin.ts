@@ -13,6 +13,7 @@ import { type Codec, fingerprintIn } from './codec/codec.js'
 import { lostInJson } from './codec/json.js'
 import { issuesOf } from './codec/validate.js'
 import { checkOptions, type SchemaOptions } from './options.js'
+import { type Compatibility, DEFAULT_MODE } from './registry/compatibility-mode.js'
 import { Readers } from './registry/readers.js'
 import { Registry, type SchemaVersion } from './registry/registry.js'
 import { declareScripts } from './registry/scripts.js'
@@ -30,6 +31,8 @@ declare module '@busway/bus' {
         schemas: {
           /** The versions of a topic's schema that are registered, the newest first. */
           versions(topic: keyof T & string): Promise<SchemaVersion[]>
+          /** What its next version will be compared by. */
+          compatibility(topic: keyof T & string): Promise<Compatibility>
         }
       }
     }
@@ -78,8 +81,10 @@ export function schema(options: SchemaOptions = {}): Plugin<'schema'> {
           Object.keys(scope.topics).map(async (topic) => {
             const own = codec(topic)
             if (own === undefined) return
-            const version = await registry.register(topic, own, modeOf(topic))
-            scope.log.debug({ topic, version }, 'The schema is registered')
+            const { version, mode, before } = await registry.register(topic, own, modeOf(topic))
+            scope.log.debug({ topic, version, mode }, 'The schema is registered')
+            if (before !== undefined)
+              scope.log.warn({ topic, before, mode }, 'The compatibility of its schemas is another from now on')
           }),
         )
       })
@@ -89,6 +94,10 @@ export function schema(options: SchemaOptions = {}): Plugin<'schema'> {
           async versions(topic: string) {
             await scope.started()
             return registry.versions(topic)
+          },
+          async compatibility(topic: string) {
+            await scope.started()
+            return modeOf(topic) ?? (await registry.mode(topic)) ?? DEFAULT_MODE
           },
         },
       }

@@ -1,5 +1,5 @@
 /** Whether schemas could be registered where others are, by the rules that a bus would apply when it starts. */
-import { type Compatibility, incompatibility, versionsChecked } from '../registry/compatibility-mode.js'
+import { type Compatibility, DEFAULT_MODE, incompatibility, versionsChecked } from '../registry/compatibility-mode.js'
 import type { Source, Version } from './sources.js'
 
 /** What became of one topic. */
@@ -9,10 +9,21 @@ export interface Finding {
   readonly message: string
 }
 
-export async function check(ours: Source, against: Source, mode: Compatibility): Promise<Finding[]> {
+/** `named`: instead of the mode that a registry keeps, or the default. */
+export async function check(ours: Source, against: Source, named?: Compatibility): Promise<Finding[]> {
   const mine = await ours()
   const theirs = await against([...mine.keys()])
-  return [...mine].map(([topic, [latest]]) => ({ topic, ...judged(latest as Version, theirs.get(topic) ?? [], mode) }))
+  return [...mine].map(
+    ([
+      topic,
+      {
+        versions: [latest],
+      },
+    ]) => {
+      const { versions = [], mode = DEFAULT_MODE } = theirs.get(topic) ?? {}
+      return { topic, ...judged(latest as Version, versions, named ?? mode) }
+    },
+  )
 }
 
 function judged({ codec }: Version, versions: readonly Version[], mode: Compatibility): Omit<Finding, 'topic'> {

@@ -6,11 +6,11 @@ import { type Compatibility, compatibilities } from '../registry/compatibility-m
 import { check } from './check.js'
 import { CommandError, sourceOf } from './sources.js'
 
-const USAGE = `busway-schema check <schemas> --against <registry or schemas> [--compatibility BACKWARD] [--namespace busway]
+const USAGE = `busway-schema check <schemas> --against <registry or schemas> [--compatibility <mode>] [--namespace busway]
 
   <schemas>         a module that exports topics (defineTopics), or a folder of <topic>.avsc
   --against         redis://... for the registry of a namespace; or a folder, where <topic>@<number>.avsc are earlier versions; or a module
-  --compatibility   ${compatibilities.join(' ')}
+  --compatibility   ${compatibilities.join(' ')}; what the registry keeps, or BACKWARD, if there is none
   --namespace       of the registry
 `
 
@@ -20,7 +20,7 @@ interface Given {
   readonly schemas: string
   readonly against: string
   readonly namespace: string
-  readonly mode: Compatibility
+  readonly mode?: Compatibility
 }
 
 function given(args: readonly string[]): Given {
@@ -29,9 +29,10 @@ function given(args: readonly string[]): Given {
   if (command !== 'check') throw new UsageError(`there is no command ${JSON.stringify(command ?? '')}`)
   if (schemas === undefined || more.length > 0) throw new UsageError('check takes one module or folder')
   if (values.against === undefined) throw new UsageError('--against is missing')
-  const mode = values.compatibility as Compatibility
-  if (!compatibilities.includes(mode)) throw new UsageError(`--compatibility is one of ${compatibilities.join(', ')}`)
-  return { schemas, against: values.against, namespace: values.namespace, mode }
+  const mode = values.compatibility as Compatibility | undefined
+  if (mode !== undefined && !compatibilities.includes(mode))
+    throw new UsageError(`--compatibility is one of ${compatibilities.join(', ')}`)
+  return { schemas, against: values.against, namespace: values.namespace, ...(mode === undefined ? {} : { mode }) }
 }
 
 function parsed(args: readonly string[]) {
@@ -41,7 +42,7 @@ function parsed(args: readonly string[]) {
       allowPositionals: true,
       options: {
         against: { type: 'string' },
-        compatibility: { type: 'string', default: 'BACKWARD' },
+        compatibility: { type: 'string' },
         namespace: { type: 'string', default: 'busway' },
       },
     })

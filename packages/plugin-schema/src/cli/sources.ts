@@ -6,6 +6,7 @@ import { createBus, type TopicDefinition } from '@busway/bus'
 import { codecOf } from '../avro.js'
 import { Codec } from '../codec/codec.js'
 import { schema } from '../plugin.js'
+import type { Compatibility } from '../registry/compatibility-mode.js'
 import { SchemaError } from '../schema/parse.js'
 
 /** One version of a topic's schema. */
@@ -14,15 +15,21 @@ export interface Version {
   readonly codec: Codec
 }
 
+/** The newest version first, and what the next is compared by where that is known. */
+export interface Subject {
+  readonly versions: readonly Version[]
+  readonly mode?: Compatibility
+}
+
 /** What is wrong with what the command was given; told without a stack. */
 export class CommandError extends Error {}
 
-/** The versions of these topics, or of all that are there. */
-export type Source = (topics?: readonly string[]) => Promise<ReadonlyMap<string, readonly Version[]>>
+/** What there is of these topics, or of all that are there. */
+export type Source = (topics?: readonly string[]) => Promise<ReadonlyMap<string, Subject>>
 
 /** A URL of Redis, a folder, or a module. Throws CommandError for what is none of them. */
 export async function sourceOf(place: string, namespace: string): Promise<Source> {
-  if (/^rediss?:\/\//.test(place)) return registry(place, namespace)
+  if (/^rediss?(\+cluster)?:\/\//.test(place)) return registry(place, namespace)
   const path = resolve(place)
   const found = await stat(path).catch(() => undefined)
   if (found === undefined) throw new CommandError(`${place} is not there: name a folder, a module, or redis://...`)
@@ -45,7 +52,7 @@ const folder =
       found.set(topic, [...(found.get(topic) ?? []), version])
     }
     for (const versions of found.values()) versions.sort((a, b) => b.version - a.version)
-    return found
+    return new Map([...found].map(([topic, versions]) => [topic, { versions }]))
   }
 
 /** Whatever it exports that `defineTopics` made. */
@@ -55,11 +62,11 @@ const modules =
     const exported = (await import(pathToFileURL(path).href).catch((cause: Error) => {
       throw new CommandError(`${path} cannot be loaded: ${cause.message}`, { cause })
     })) as Record<string, { definitions?: Record<string, TopicDefinition> } | null>
-    const found = new Map<string, Version[]>()
+    const found = new Map<string, Subject>()
     for (const value of Object.values(exported)) {
       for (const [topic, { body }] of Object.entries(value?.definitions ?? {})) {
         const codec = codecOf(body)
-        if (codec !== undefined) found.set(topic, [{ version: Number.POSITIVE_INFINITY, codec }])
+        if (codec !== undefined) found.set(topic, { versions: [{ version: Number.POSITIVE_INFINITY, codec }] })
       }
     }
     if (found.size === 0) throw new CommandError(`${path} exports no topics with a body by avro()`)
@@ -77,17 +84,17 @@ const registry =
       plugins: [schema()],
       logger: false,
     })
-    const found = new Map<string, Version[]>()
+    const found = new Map<string, Subject>()
     for (const topic of topics) {
       const versions = await bus.schemas.versions(topic)
       if (versions.length === 0) continue
-      found.set(
-        topic,
-        versions.map(({ version, schema: text }) => ({
+      found.set(topic, {
+        mode: await bus.schemas.compatibility(topic),
+        versions: versions.map(({ version, schema: text }) => ({
           version,
           codec: parsed(text, `version ${version} of ${topic}`),
         })),
-      )
+      })
     }
     return found
   }

@@ -3,7 +3,7 @@ import { type Conflict, conflicts, describeConflicts } from '../schema/compatibi
 import type { Node } from '../schema/node.js'
 
 /**
- * - `BACKWARD`: the new schema reads what the latest wrote, so consumers are deployed first. The default
+ * - `BACKWARD`: the new schema reads what the latest wrote, so consumers are deployed first
  * - `FORWARD`: the latest reads what the new one writes, so producers are deployed first
  * - `FULL`: both
  * - `..._TRANSITIVE`: with every version, not the latest alone
@@ -20,6 +20,9 @@ export const compatibilities = [
   'FULL_TRANSITIVE',
   'NONE',
 ] as const
+
+/** Of subjects of which nobody has said another. */
+export const DEFAULT_MODE: Compatibility = 'BACKWARD'
 
 /** How many of the versions it is about, from the newest on. */
 export const versionsChecked = (mode: Compatibility): number =>

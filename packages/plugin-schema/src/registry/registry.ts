@@ -15,6 +15,16 @@ export interface SchemaVersion {
   readonly schema: string
 }
 
+/** What became of a registration. */
+export interface Registration {
+  /** An earlier one if it was registered before. */
+  readonly version: number
+  /** What its successors are compared by. */
+  readonly mode: Compatibility
+  /** The mode that was kept, if this registration has changed it. */
+  readonly before?: Compatibility
+}
+
 /** Each failed attempt means that somebody else registered a version meanwhile. */
 const ATTEMPTS = 1_000
 
@@ -26,16 +36,17 @@ export class Registry {
   }
 
   /**
-   * Resolves with its version, which is an earlier one if it was registered before. What it is compared with is read first, and it is registered only if
-   * that still is the latest. Rejects with CONFIG_INVALID, saying what is wrong where.
+   * What it is compared with is read first, and it is registered only if that still is the latest. `named` becomes the topic's mode with it; without,
+   * the kept one holds. Rejects with CONFIG_INVALID, saying what is wrong where; then nothing was written.
    */
-  async register(topic: string, codec: Codec, mode: Compatibility): Promise<number> {
+  async register(topic: string, codec: Codec, named?: Compatibility): Promise<Registration> {
     let checked = ''
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const [outcome, detail] = await this.#register(topic, codec, checked)
-      if (outcome === 'known' || outcome === 'registered') return Number(detail)
+      const [outcome, detail, mode, before] = await this.#register(topic, codec, checked, named)
+      if (outcome === 'known' || outcome === 'registered')
+        return { version: Number(detail), mode, ...(before === '' || before === mode ? {} : { before }) }
       if (outcome === 'collision') throw collision(topic, codec, detail)
-      checked = detail
+      checked = `${detail} ${mode}`
       await this.#check(topic, codec, mode, Number(detail))
     }
     throw new BuswayError('CONFIG_INVALID', `Schemas of ${topic} are registered without end; this one got no turn.`)
@@ -62,10 +73,16 @@ export class Registry {
     return stored === null || stored === undefined ? undefined : textOf(String(stored))
   }
 
-  async #register(topic: string, codec: Codec, checked: string): Promise<Registered> {
+  /** `undefined` if nobody has named one. */
+  async mode(topic: string): Promise<Compatibility | undefined> {
+    const kept = await this.#scripts.mode(REGISTRY_TOPIC, topic)
+    return kept === null || kept === undefined ? undefined : (String(kept) as Compatibility)
+  }
+
+  async #register(topic: string, codec: Codec, checked: string, named = ''): Promise<Registered> {
     const { canonical, text } = codec
     const fingerprint = codec.fingerprint.toString('hex')
-    const reply = await this.#scripts.register(REGISTRY_TOPIC, topic, fingerprint, canonical, text, checked)
+    const reply = await this.#scripts.register(REGISTRY_TOPIC, topic, fingerprint, canonical, text, checked, named)
     return reply.map(String) as unknown as Registered
   }
 
