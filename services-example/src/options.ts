@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { MOST_FLIGHTS } from './flights/vega-flights.js'
 
 /** Services of which a process can be killed: others take its place. */
-const victims = ['ledger', 'delays', 'alerts'] as const
+const victims = ['ledger', 'delays', 'alerts', 'reports'] as const
 export type Victim = (typeof victims)[number]
 
 /** The files in deployments/. */
@@ -27,7 +27,7 @@ export const USAGE = `Usage: npm start -- [options]
   --seed <n>       decides which notifications the gateway refuses (default 7)
   --seconds <n>    over what time the flights depart; 0: as fast as possible (default 8)
   --kill <list>    services of which a process is killed in mid-run, in this order, of ledger,
-                   delays, alerts; or none (default ledger,delays)
+                   delays, alerts, reports; or none (default ledger,reports,delays)
   --deployment <n> how the services are equipped: development, which adds nothing to their code, or
                    production, with all plugins (default production)`
 
@@ -56,7 +56,7 @@ function parse(args: string[]) {
         flights: { type: 'string', default: '2k' },
         seed: { type: 'string', default: '7' },
         seconds: { type: 'string', default: '8' },
-        kill: { type: 'string', default: 'ledger,delays' },
+        kill: { type: 'string', default: 'ledger,reports,delays' },
         deployment: { type: 'string', default: 'production' },
       },
     }).values

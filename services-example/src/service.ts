@@ -6,17 +6,17 @@ import { journal } from './records/journal-plugin.js'
 import { settings } from './settings.js'
 import { topics } from './topics.js'
 
-/** The bus as every service here makes it: with what the code needs, and what its deployment adds. */
-export function connect(service: string, file: JournalFile) {
-  return loadBus({
-    config: settings.deployment(),
-    service,
-    topics,
-    namespace: settings.namespace(),
-    plugins: [journal(file), schema()],
-    logger: { level: 'warn' },
-  })
-}
+/** How every service here makes its bus, but for the plugins that its code needs: its deployment adds to it. */
+export const busOf = (service: string) => ({
+  config: settings.deployment(),
+  service,
+  topics,
+  namespace: settings.namespace(),
+  logger: { level: 'warn' },
+})
+
+export const connect = (service: string, file: JournalFile) =>
+  loadBus({ ...busOf(service), plugins: [journal(file), schema()] })
 export type AppBus = Awaited<ReturnType<typeof connect>>
 
 /** This process' journal. */
@@ -26,14 +26,15 @@ export const openJournal = () => new JournalFile(settings.folder(), settings.pro
 export const LEASE = '3s'
 
 /** Consumes until this process is told to stop, then lets what runs come to its end. */
-export async function consumeUntilStopped(
+export async function consumeUntilStopped<B extends AsyncDisposable>(
   service: string,
-  consume: (bus: AppBus, file: JournalFile) => readonly Subscription[],
+  connected: (service: string, file: JournalFile) => Promise<B>,
+  consume: (bus: B, file: JournalFile) => readonly Subscription[] | Promise<readonly Subscription[]>,
 ): Promise<void> {
   const stop = toldToStop()
   const file = openJournal()
-  await using bus = await connect(service, file)
-  await Promise.all(consume(bus, file).map(({ ready }) => ready))
+  await using bus = await connected(service, file)
+  await Promise.all((await consume(bus, file)).map(({ ready }) => ready))
   const metrics = metricsUrlOf(bus)
   tell({ kind: 'ready', ...(metrics && { metrics }) })
   await stop

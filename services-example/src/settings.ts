@@ -10,6 +10,8 @@ export const settings = {
   flights: () => Number(required('FLIGHTS')),
   /** Over what time the feed spreads the flights; 0 is as fast as it can. */
   feedMs: () => Number(required('FEED_MS')),
+  /** How often a report is due. */
+  reportEveryMs: () => Number(required('REPORT_EVERY_MS')),
   gatewayUrl: () => required('GATEWAY_URL'),
   /** The file that says how the services are equipped. */
   deployment: () => deploymentFile(process.env.DEPLOYMENT ?? 'development'),
@@ -27,6 +29,7 @@ export type ServiceEnvironment = Partial<
     | 'SEED'
     | 'FLIGHTS'
     | 'FEED_MS'
+    | 'REPORT_EVERY_MS'
     | 'GATEWAY_URL'
     | 'DEPLOYMENT',
     string

@@ -47,6 +47,30 @@ const AirportWanted = avro({
   fields: [{ name: 'airport', type: 'string' }],
 })
 
+const ReportWanted = avro({
+  type: 'record',
+  name: 'ReportWanted',
+  fields: [{ name: 'kind', type: 'string' }],
+})
+
+const ReportPart = avro({
+  type: 'record',
+  name: 'ReportPart',
+  doc: 'A part of a report: one airport.',
+  fields: [
+    { name: 'report', type: 'string' },
+    { name: 'airport', type: 'string' },
+  ],
+})
+export type ReportPart = Infer<typeof ReportPart>
+
+const ReportAssembled = avro({
+  type: 'record',
+  name: 'ReportAssembled',
+  doc: 'A report whose parts are there.',
+  fields: [{ name: 'report', type: 'string' }],
+})
+
 /** An airport as people know it. Replies travel as JSON. */
 export interface Airport {
   name: string
@@ -59,4 +83,7 @@ export const topics = defineTopics({
   'airports.delayed': { body: AirportDelayed, groups: ['alerts'] },
   'airports.described': { body: AirportWanted, reply: type<Airport>() },
   'notices.ended': { body: NoticeEnded, groups: ['notices'] },
+  'reports.wanted': { body: ReportWanted, groups: ['reports'] },
+  'reports.parts': { body: ReportPart, groups: ['parts'] },
+  'reports.assembled': { body: ReportAssembled, groups: ['assembly'] },
 })

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { balance } from '../../services-example/src/accounting/books.js'
 import type { JournalLine } from '../../services-example/src/records/journal-line.js'
-import { BROKEN, entry, LATE, messageOf, run, type SoundRun, settled, soundRun, without } from './sound-run.js'
+import { BROKEN, entry, LATE, messageOf, report, run, type SoundRun, settled, soundRun, without } from './sound-run.js'
 
 const faultsOf = async ({ expected, evidence }: SoundRun) =>
   (await balance(expected, evidence)).faults.map(({ text }) => text)
@@ -10,6 +10,7 @@ const about =
   (kind: JournalLine['kind'], group: string | undefined, flight: number) =>
   (line: JournalLine): boolean => {
     if (line.kind !== kind || ('group' in line && line.group !== group)) return false
+    if (line.kind === 'report') return false
     return 'flight' in line ? line.flight === flight : line.message.endsWith(`-${flight}`)
   }
 
@@ -28,6 +29,25 @@ describe('the books of the example', () => {
   })
 
   describe('do not balance', () => {
+    it('when a report was not assembled, or of fewer than all parts', async () => {
+      const lost = without(soundRun(), (line) => line.kind === 'report' && line.report === 'reports:1')
+      expect(await faultsOf(lost)).to.deep.equal(['lost in reports: 1 report due and never assembled'])
+      const spoiled = soundRun()
+      spoiled.evidence.lines.push({ process: 'reports-2', line: { ...report(0), airports: 2 } })
+      spoiled.evidence.killed.add('reports-1')
+      expect(await faultsOf(spoiled)).to.deep.equal([
+        'unexplained in reports: 1 report without all airports and all flights',
+      ])
+    })
+
+    it('when a report was assembled again, unless a process was killed', async () => {
+      const again = soundRun()
+      again.evidence.lines.push({ process: 'reports-2', line: report(0) })
+      expect(await faultsOf(again)).to.deep.equal(['duplicated in reports: 1 report assembled again'])
+      again.evidence.killed.add('reports-1')
+      expect(await faultsOf(again)).to.deep.equal([])
+    })
+
     it('when a flight was never published', async () => {
       const faults = await faultsOf(without(soundRun(), about('published', undefined, 3)))
       expect(faults).to.include('lost in feed: flight 3 never published')

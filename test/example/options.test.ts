@@ -2,12 +2,12 @@ import { expect } from 'chai'
 import { parseOptions, UsageError } from '../../services-example/src/options.js'
 
 describe("the example's options", () => {
-  it('default to 2,000 flights in 8 seconds, and a process of ledger and one of delays killed', () => {
+  it('default to 2,000 flights in 8 seconds, and a process each of ledger, reports and delays killed', () => {
     expect(parseOptions([])).to.deep.equal({
       flights: 2_000,
       seed: 7,
       feedMs: 8_000,
-      kill: ['ledger', 'delays'],
+      kill: ['ledger', 'reports', 'delays'],
       deployment: 'production',
     })
   })

@@ -22,11 +22,13 @@ describe('the example, run whole', () => {
     await rm(temporary, { recursive: true })
   })
 
-  it('ends with 0 and balanced books, though a process of ledger and one of delays are killed', async function () {
+  it('ends with 0 and balanced books, though processes of ledger, reports and delays are killed', async function () {
     this.timeout(90_000)
     const program = start(['--flights', '500', '--seconds', '2'])
     const code = await program.end()
     expect(program.output).to.match(/Killed ledger-1 .*SIGKILL.* ledger-3 took its place/)
+    expect(program.output).to.match(/Killed reports-1 .*SIGKILL.* reports-3 took its place/)
+    expect(program.output).to.match(/3 reports, each assembled of the parts of \d+ airports/)
     expect(program.output).to.match(/Killed delays-1 .*SIGKILL.* delays-3 took its place/)
     expect(program.output).to.match(/4 dead letters: repaired the gateway and redrove 4/)
     expect(program.output).to.include('The books balance: 500 flights')

@@ -1,5 +1,5 @@
 import type { Evidence, Expected } from '../../services-example/src/accounting/evidence.js'
-import type { Entry, JournalLine, Run, Settled } from '../../services-example/src/records/journal-line.js'
+import type { Entry, JournalLine, Report, Run, Settled } from '../../services-example/src/records/journal-line.js'
 import type { Noted } from '../../services-example/src/records/read-journals.js'
 
 /** A small run that balances, to be spoiled by a test. Evidence is plain data here, and may be changed. */
@@ -9,6 +9,8 @@ export interface SoundRun {
 }
 
 export const FLIGHTS = 6
+export const REPORTS = 2
+const AIRPORTS = 3
 /** Accepted at once. */
 export const LATE = 2
 /** Refused until the gateway is repaired. */
@@ -37,6 +39,7 @@ export function soundRun(): SoundRun {
     note('alerts-1', run('notices', flight))
     note('alerts-1', settled('notices', flight))
   }
+  for (let n = 0; n < REPORTS; n++) note('reports-1', report(n))
   return {
     expected: {
       flights: FLIGHTS,
@@ -46,6 +49,8 @@ export function soundRun(): SoundRun {
         [LATE, 'Oslo, NO'],
         [BROKEN, 'Paris, FR'],
       ]),
+      reports: REPORTS,
+      airports: AIRPORTS,
     },
     evidence: {
       lines,
@@ -97,3 +102,10 @@ export const entry = (flight: number): Entry => ({ kind: 'entry', message: messa
 export function without({ expected, evidence }: SoundRun, picked: (line: JournalLine) => boolean): SoundRun {
   return { expected, evidence: { ...evidence, lines: evidence.lines.filter(({ line }) => !picked(line)) } }
 }
+
+export const report = (n: number): Report => ({
+  kind: 'report',
+  report: `reports:${n}`,
+  airports: AIRPORTS,
+  flights: FLIGHTS,
+})

@@ -1,6 +1,9 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect } from 'chai'
-import { treeOf } from '../../services-example/src/launcher/trace.js'
-import type { SpanLine } from '../../services-example/src/telemetry/span-line.js'
+import { longestTrace, treeOf } from '../../services-example/src/launcher/trace.js'
+import { type SpanLine, spanFileOf } from '../../services-example/src/telemetry/span-line.js'
 
 describe('a trace', () => {
   const span = (name: string, more: Partial<SpanLine> = {}): SpanLine => ({
@@ -41,5 +44,19 @@ describe('a trace', () => {
     expect(
       treeOf([span('orphan', { parent: 'gone' }), span('other', { parent: 'gone', startMs: 1001 })]),
     ).to.have.length(2)
+  })
+
+  it('is looked for among those of flights, however many spans others have', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'busway-trace-test-'))
+    const report = ['send $schedule', 'process $schedule', 'settle $schedule'].map((name) =>
+      span(name, { trace: 'report', ...(name.startsWith('send') ? {} : { parent: 'send $schedule' }) }),
+    )
+    const flight = [span('send flights.departed', { trace: 'flight' })]
+    const text = [...report, ...flight].map((line) => JSON.stringify(line)).join('\n')
+    await writeFile(join(folder, spanFileOf('feed-1')), text)
+    const lines = await longestTrace(folder)
+    await rm(folder, { recursive: true })
+    expect(lines).to.have.length(1)
+    expect(lines?.[0]).to.contain('send flights.departed')
   })
 })

@@ -4,6 +4,7 @@ import { checkGroup } from './check-group.js'
 import { checkLedger } from './check-ledger.js'
 import { checkNotices } from './check-notices.js'
 import { checkPublished } from './check-published.js'
+import { checkReports } from './check-reports.js'
 import { type Evidence, type Expected, GROUPS, type Group, groups } from './evidence.js'
 import type { Fault } from './fault.js'
 import { historyOf } from './history.js'
@@ -39,7 +40,8 @@ export interface Books {
  * 4. delays published exactly the alerts that the flights give cause for, each once;
  * 5. the gateway accepted exactly those, and its refusals are the failures that alerts saw;
  * 6. each of their notices was taken down again, by one message, and not before it was time;
- * 7. the bus says that nothing is left.
+ * 7. each report that was due was assembled, of all airports' parts;
+ * 8. the bus says that nothing is left.
  */
 export async function balance(expected: Expected, evidence: Evidence): Promise<Books> {
   const history = await historyOf(evidence.lines)
@@ -56,6 +58,7 @@ export async function balance(expected: Expected, evidence: Evidence): Promise<B
   faults.push(...checkAlerts(expected, judged.alerts))
   faults.push(...checkGateway(expected, evidence, judged.alerts))
   faults.push(...checkNotices(expected, evidence, judged.notices))
+  faults.push(...checkReports(expected, evidence, history.reports))
 
   const rows = groups.map((group): Row => {
     const messages = judged[group]

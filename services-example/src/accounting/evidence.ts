@@ -20,6 +20,9 @@ export interface Expected {
   broken: ReadonlySet<number>
   /** Flight -> the place that its notice names. */
   places: ReadonlyMap<number, string>
+  /** How many reports are due, and of how many airports each is. */
+  reports: number
+  airports: number
 }
 
 /** What is left in a group at the end, as the bus says. */

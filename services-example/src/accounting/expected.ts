@@ -1,5 +1,6 @@
 import { isVeryLate } from '../flights/very-late.js'
 import { fateOf } from '../gateway/fate.js'
+import { REPORTS } from '../reports/due.js'
 import type { Airport, Flight } from '../topics.js'
 import type { Expected } from './evidence.js'
 
@@ -12,6 +13,8 @@ export function expectedOf(flights: readonly Flight[], airports: ReadonlyMap<str
     flights: flights.length,
     alerts: new Set(alerts),
     places: new Map(late.map(({ flight, origin }) => [flight, placeOf(origin)])),
+    reports: REPORTS,
+    airports: new Set(flights.map(({ origin }) => origin)).size,
     broken: new Set(alerts.filter((flight) => fateOf(seed, flight).kind === 'broken')),
   }
 }

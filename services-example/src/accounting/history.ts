@@ -1,4 +1,4 @@
-import type { Entry, Published, Run, Settled } from '../records/journal-line.js'
+import type { Entry, Published, Report, Run, Settled } from '../records/journal-line.js'
 import { type Evidence, type Group, groups } from './evidence.js'
 
 /** One message in one group. */
@@ -12,6 +12,7 @@ export interface MessageHistory {
 export interface History {
   published: Published[]
   entries: Entry[]
+  reports: Report[]
   /** By group, then by message. */
   groups: Record<Group, Map<string, MessageHistory>>
 }
@@ -21,6 +22,7 @@ export async function historyOf(lines: Evidence['lines']): Promise<History> {
   const history: History = {
     published: [],
     entries: [],
+    reports: [],
     groups: { ledger: new Map(), delays: new Map(), alerts: new Map(), notices: new Map() },
   }
   const messageOf = (group: string, message: string): MessageHistory => {
@@ -38,6 +40,9 @@ export async function historyOf(lines: Evidence['lines']): Promise<History> {
         break
       case 'entry':
         history.entries.push(line)
+        break
+      case 'report':
+        history.reports.push(line)
         break
       case 'run': {
         const message = messageOf(line.group, line.message)

@@ -2,6 +2,7 @@ import type { Evidence, Expected } from '../accounting/evidence.js'
 import { GatewayClient } from '../gateway/client.js'
 import type { Options } from '../options.js'
 import { readJournals } from '../records/read-journals.js'
+import { reportsIn } from '../records/reports-in.js'
 import type { Crew } from './crew.js'
 import { deadFlights } from './dead-letters.js'
 import type { Display } from './display.js'
@@ -9,7 +10,17 @@ import type { ServiceProcess } from './service-process.js'
 import { isDrained, type LauncherBus, type Snapshot, Stalled, Watch } from './watch.js'
 
 /** Two processes of each that may be killed, so that consumers compete and its messages have somewhere to go. */
-const CONSUMERS = ['directory', 'ledger', 'ledger', 'delays', 'delays', 'alerts', 'alerts'] as const
+const CONSUMERS = [
+  'directory',
+  'ledger',
+  'ledger',
+  'delays',
+  'delays',
+  'alerts',
+  'alerts',
+  'reports',
+  'reports',
+] as const
 const STOP_WITHIN_MS = 10_000
 
 /** Everything a run is made of. */
@@ -97,9 +108,15 @@ export class Course {
   }
 
   #startFeed(gateway: GatewayClient): Watch {
-    const { bus, crew, display } = this.#scene
+    const { bus, crew, display, folder } = this.#scene
     const feed = crew.start('feed')
-    return new Watch({ bus, gateway, published: () => feed.published, show: (snapshot) => display.show(snapshot) })
+    return new Watch({
+      bus,
+      gateway,
+      published: () => feed.published,
+      reports: () => reportsIn(folder),
+      show: (snapshot) => display.show(snapshot),
+    })
   }
 
   async #killAndReplace(watch: Watch): Promise<void> {
@@ -135,6 +152,8 @@ export class Course {
     const handled = (now: Snapshot) =>
       isDrained(now) && now.groups.alerts.dead === 0 && now.gateway.withdrawn >= expected.alerts.size
     await watch.until('the dead letters are handled', handled, this.#signal)
+    await watch.until('all reports are assembled', ({ reports }) => reports >= expected.reports, this.#signal)
+    display.note(`${expected.reports} reports, each assembled of the parts of ${expected.airports} airports.`)
   }
 
   async #close(watch: Watch, gateway: GatewayClient): Promise<Evidence> {

@@ -8,6 +8,7 @@ import { expectedOf } from '../accounting/expected.js'
 import { loadAirports } from '../directory/airports.js'
 import { loadFlights } from '../flights/vega-flights.js'
 import type { Options } from '../options.js'
+import { reportEveryMs } from '../reports/due.js'
 import { topics } from '../topics.js'
 import { Course } from './course.js'
 import { Crew } from './crew.js'
@@ -35,6 +36,7 @@ export async function launch(options: Options, redis: string, signal: AbortSigna
     SEED: String(options.seed),
     FLIGHTS: String(options.flights),
     FEED_MS: String(options.feedMs),
+    REPORT_EVERY_MS: String(reportEveryMs(options.feedMs)),
     DEPLOYMENT: options.deployment,
   })
 

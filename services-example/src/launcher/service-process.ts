@@ -6,7 +6,7 @@ import type { ServiceEnvironment } from '../settings.js'
 import type { Told } from './link.js'
 
 /** The programs in services/. */
-export type ServiceName = 'feed' | 'ledger' | 'delays' | 'alerts' | 'directory' | 'gateway'
+export type ServiceName = 'feed' | 'ledger' | 'delays' | 'alerts' | 'directory' | 'reports' | 'gateway'
 
 /** How a process ended. */
 export interface End {

@@ -3,15 +3,19 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isSpanFile, type SpanLine } from '../telemetry/span-line.js'
 
-/** Of the traces that the processes of a run have written, the one with most spans. `undefined` if there is none. */
+/** Of the traces of flights that the processes of a run have written, the one with most spans. `undefined` if there is none. */
 export async function longestTrace(folder: string): Promise<string[] | undefined> {
   const traces = new Map<string, SpanLine[]>()
   for (const span of await readSpans(folder)) traces.set(span.trace, [...(traces.get(span.trace) ?? []), span])
-  const [longest] = [...traces.values()].sort(
-    (a, b) => b.length - a.length || ((a[0]?.trace ?? '') < (b[0]?.trace ?? '') ? -1 : 1),
-  )
+  const [longest] = [...traces.values()]
+    .filter(isOfFlight)
+    .sort((a, b) => b.length - a.length || ((a[0]?.trace ?? '') < (b[0]?.trace ?? '') ? -1 : 1))
   return longest && treeOf(longest)
 }
+
+/** Reports have traces as well, of a span for each of their parts. */
+const isOfFlight = (spans: readonly SpanLine[]): boolean =>
+  spans.some(({ name, parent }) => parent === undefined && /^(create|send) flights\.departed$/.test(name))
 
 async function readSpans(folder: string): Promise<SpanLine[]> {
   const files = (await readdir(folder)).filter(isSpanFile)

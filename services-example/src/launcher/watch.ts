@@ -13,6 +13,8 @@ export interface Snapshot {
   published: number
   groups: Record<Group, Left>
   gateway: GatewayCounts
+  /** Assembled. */
+  reports: number
 }
 
 /** Nothing changed any more although it should have. */
@@ -27,6 +29,7 @@ export interface WatchOptions {
   bus: LauncherBus
   gateway: GatewayClient
   published: () => number
+  reports: () => Promise<number>
   show: (snapshot: Snapshot) => void
 }
 
@@ -35,23 +38,26 @@ export class Watch {
   readonly #bus: LauncherBus
   readonly #gateway: GatewayClient
   readonly #published: () => number
+  readonly #reports: () => Promise<number>
   readonly #show: (snapshot: Snapshot) => void
 
-  constructor({ bus, gateway, published, show }: WatchOptions) {
+  constructor({ bus, gateway, published, reports, show }: WatchOptions) {
     this.#bus = bus
     this.#gateway = gateway
     this.#published = published
+    this.#reports = reports
     this.#show = show
   }
 
   async look(): Promise<Snapshot> {
     const published = this.#published()
-    const [gateway, ...left] = await Promise.all([
+    const [gateway, reports, ...left] = await Promise.all([
       this.#gateway.counts(),
+      this.#reports(),
       ...groups.map(async (group) => [group, leftIn(await this.#bus.topic(GROUPS[group]).stats(), group)] as const),
     ])
     // Every group is there.
-    return { published, groups: Object.fromEntries(left) as Record<Group, Left>, gateway }
+    return { published, groups: Object.fromEntries(left) as Record<Group, Left>, gateway, reports }
   }
 
   /** Looks until the condition holds. Rejects with Stalled when nothing has changed for long, and with the signal's reason. */

@@ -1,5 +1,5 @@
 /** What the processes write down while they work. At the end the books are balanced from these lines alone. */
-export type JournalLine = Published | Run | Settled | Entry
+export type JournalLine = Published | Run | Settled | Entry | Report
 
 /** A publish was confirmed. */
 export interface Published {
@@ -41,4 +41,12 @@ export interface Entry {
   kind: 'entry'
   message: string
   flight: number
+}
+
+/** A report was assembled, of so many airports and flights. */
+export interface Report {
+  kind: 'report'
+  report: string
+  airports: number
+  flights: number
 }

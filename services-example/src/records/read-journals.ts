@@ -11,9 +11,10 @@ export interface Noted {
   line: JournalLine
 }
 
-/** All lines of all processes, one file after the other. */
-export async function* readJournals(folder: string): AsyncGenerator<Noted> {
-  for (const file of (await readdir(folder)).filter((name) => name.endsWith(EXTENSION)).sort()) {
+/** All lines of all processes, one file after the other; or of those whose names begin so. */
+export async function* readJournals(folder: string, processes = ''): AsyncGenerator<Noted> {
+  const isWanted = (name: string) => name.startsWith(processes) && name.endsWith(EXTENSION)
+  for (const file of (await readdir(folder)).filter(isWanted).sort()) {
     const process = basename(file, EXTENSION)
     for await (const text of createInterface({ input: createReadStream(journalPath(folder, process)) })) {
       const line = parse(text)

@@ -3,7 +3,7 @@ import { type Handler, UnrecoverableError } from '@busway/bus'
 import { type Describe, describer } from '../directory/describe.js'
 import { NOTICE_FOR_MS } from '../gateway/notice.js'
 import { isMain } from '../is-main.js'
-import { type AppBus, consumeUntilStopped, LEASE } from '../service.js'
+import { type AppBus, connect, consumeUntilStopped, LEASE } from '../service.js'
 import { settings } from '../settings.js'
 
 /** The gateway would not take a notification now. */
@@ -38,7 +38,7 @@ export const onEnded =
   }
 
 if (isMain(import.meta))
-  consumeUntilStopped('alerts', (bus) => [
+  consumeUntilStopped('alerts', connect, (bus) => [
     bus.consume('airports.delayed', onDelayed(settings.gatewayUrl(), describer(bus)), {
       concurrency: 20,
       lease: LEASE,

@@ -3,7 +3,7 @@ import type { Handler } from '@busway/bus'
 import { AirportStatistics } from '../flights/airport-statistics.js'
 import { isVeryLate } from '../flights/very-late.js'
 import { isMain } from '../is-main.js'
-import { type AppBus, consumeUntilStopped, LEASE } from '../service.js'
+import { type AppBus, connect, consumeUntilStopped, LEASE } from '../service.js'
 
 export const onFlight =
   (statistics: AirportStatistics): Handler<AppBus, 'flights.departed'> =>
@@ -18,6 +18,6 @@ export const onFlight =
   }
 
 if (isMain(import.meta))
-  consumeUntilStopped('delays', (bus) => [
+  consumeUntilStopped('delays', connect, (bus) => [
     bus.consume('flights.departed', onFlight(new AirportStatistics()), { concurrency: 50, lease: LEASE }),
   ])

@@ -2,7 +2,7 @@
 import { type Handler, UnrecoverableError } from '@busway/bus'
 import { loadAirports } from '../directory/airports.js'
 import { isMain } from '../is-main.js'
-import { type AppBus, consumeUntilStopped, LEASE } from '../service.js'
+import { type AppBus, connect, consumeUntilStopped, LEASE } from '../service.js'
 import type { Airport } from '../topics.js'
 
 export const onDescribed =
@@ -15,7 +15,7 @@ export const onDescribed =
 
 if (isMain(import.meta)) {
   const airports = await loadAirports()
-  consumeUntilStopped('directory', (bus) => [
+  consumeUntilStopped('directory', connect, (bus) => [
     bus.consume('airports.described', onDescribed(airports), { concurrency: 50, lease: LEASE }),
   ])
 }

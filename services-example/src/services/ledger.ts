@@ -2,7 +2,7 @@
 import type { Handler } from '@busway/bus'
 import { isMain } from '../is-main.js'
 import { Entries } from '../records/entries.js'
-import { type AppBus, consumeUntilStopped, LEASE } from '../service.js'
+import { type AppBus, connect, consumeUntilStopped, LEASE } from '../service.js'
 
 /** After a crash it may run again for the same message: the entries are keyed by flight, so a second changes nothing. */
 export const onFlight =
@@ -12,6 +12,6 @@ export const onFlight =
   }
 
 if (isMain(import.meta))
-  consumeUntilStopped('ledger', (bus, file) => [
+  consumeUntilStopped('ledger', connect, (bus, file) => [
     bus.consume('flights.departed', onFlight(new Entries(file)), { concurrency: 200, lease: LEASE }),
   ])
