@@ -6,7 +6,7 @@ import { surviveOutage } from './outage.js'
 const numbers = (count: number, from = 0) => Array.from({ length: count }, (_, i) => i + from)
 
 describe('an outage', function () {
-  this.timeout(60_000)
+  this.timeout(120_000)
   const w = world()
 
   it('of two seconds stops nothing for longer than it lasts', () => surviveOutage(w, 2000))

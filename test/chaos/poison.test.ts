@@ -8,7 +8,7 @@ const LEASE_MS = 900
 const MAX_CRASHES = 3
 
 describe('a poison message, which kills each process that runs it', function () {
-  this.timeout(90_000)
+  this.timeout(180_000)
   const w = world()
 
   it('is a dead letter after maxCrashes; everything else proceeds, and no innocent dies', async () => {

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { eventually } from '../support/eventually.js'
 import { Gate, Received } from '../support/received.js'
+import { seen } from '../support/seen.js'
 import { namespaceIsClean, world } from '../support/world.js'
 
 const LEASE_MS = 1200
@@ -22,6 +23,7 @@ describe('a consumer process that is stopped past its lease, and continued', fun
     })
     const { id } = await publisher.publish('orders.paid', { n: 1, by: 'worker' })
     await worker.until('started')
+    await seen(w, 'orders.paid', 'ledger')
 
     const gate = new Gate()
     const holding = new Received<number>()

@@ -1,0 +1,4 @@
+/** Loaded before the program of a process whose clock is an hour ahead. */
+import { HOUR_MS, skewClock } from './skew-clock.js'
+
+skewClock(HOUR_MS)
