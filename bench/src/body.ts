@@ -1,4 +1,4 @@
-/** What every message carries: 208 bytes of JSON, an order as a shop might send it. */
+/** What every message carries: an order as a shop might send it, 208 bytes of JSON unless a scenario has larger ones. */
 export interface Body {
   /** Position in its pass, from 0. */
   n: number
@@ -11,14 +11,17 @@ export interface Body {
   note: string
 }
 
-/** The length of every body as JSON. */
+/** The length of every body as JSON, if nothing else is said. */
 export const BODY_BYTES = 208
+
+const NOTE = 'leave at the door, ring twice'
+const notes = new Map([[BODY_BYTES, NOTE]])
 
 /** Numbers start here, so that all have the same number of digits. */
 const FIRST = 10_000_000
 
-/** Body number `n` (below 90 million) of a pass. */
-export function makeBody(n: number): Body {
+/** Body number `n` (below 90 million) of a pass, with so many bytes as JSON: what it has more is in its note. */
+export function makeBody(n: number, bytes = BODY_BYTES): Body {
   return {
     n: FIRST + n,
     sentAt: clockUs(),
@@ -29,8 +32,14 @@ export function makeBody(n: number): Body {
       { sku: 'A-1004', quantity: 2 },
       { sku: 'B-2203', quantity: 1 },
     ],
-    note: 'leave at the door, ring twice',
+    note: notes.get(bytes) ?? noteFor(bytes),
   }
+}
+
+function noteFor(bytes: number): string {
+  const note = NOTE.repeat(Math.ceil((bytes - BODY_BYTES) / NOTE.length) + 1).slice(0, NOTE.length + bytes - BODY_BYTES)
+  notes.set(bytes, note)
+  return note
 }
 
 /** The position that `makeBody` was given. */

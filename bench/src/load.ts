@@ -1,12 +1,26 @@
 /** How messages are published: the loops that scenarios share. */
 import { clockUs, makeBody } from './body.js'
-import type { Producer } from './peer.js'
+import type { Producer, PublishWishes } from './peer.js'
+
+export interface Load {
+  wishesOf?(n: number): PublishWishes
+  bodyBytes?: number
+}
 
 /** Publishes one by one, `inFlight` at a time: a new one as soon as one is confirmed. */
-export async function publishInFlight(producer: Producer, messages: number, inFlight: number): Promise<void> {
+export async function publishInFlight(
+  producer: Producer,
+  messages: number,
+  inFlight: number,
+  { wishesOf, bodyBytes }: Load = {},
+): Promise<void> {
+  if (producer.publishAll) return producer.publishAll(messages, inFlight, bodyBytes)
   let next = 0
   const lane = async () => {
-    while (next < messages) await producer.publish(makeBody(next++))
+    while (next < messages) {
+      const n = next++
+      await producer.publish(makeBody(n, bodyBytes), wishesOf?.(n))
+    }
   }
   await Promise.all(Array.from({ length: Math.min(inFlight, messages) }, lane))
 }
@@ -24,10 +38,15 @@ export async function publishInTurn(producer: Producer, messages: number): Promi
 }
 
 /** Publishes batches of `size`, each when the one before is confirmed. */
-export async function publishBatches(producer: Producer, messages: number, size: number): Promise<void> {
+export async function publishBatches(
+  producer: Producer,
+  messages: number,
+  size: number,
+  bodyBytes?: number,
+): Promise<void> {
   for (let from = 0; from < messages; from += size) {
     const length = Math.min(size, messages - from)
-    await producer.publishBatch(Array.from({ length }, (_, i) => makeBody(from + i)))
+    await producer.publishBatch(Array.from({ length }, (_, i) => makeBody(from + i, bodyBytes)))
   }
 }
 
@@ -37,4 +56,16 @@ export async function publishNowAndThen(producer: Producer, messages: number, ev
     await new Promise((resolve) => setTimeout(resolve, everyMs * (0.5 + Math.random())))
     await producer.publish(makeBody(n))
   }
+}
+
+/** Publishes so many a second, whether or not those before are confirmed. */
+export async function publishAtRate(producer: Producer, messages: number, perSecond: number): Promise<void> {
+  const startMs = performance.now()
+  const confirmations: Promise<unknown>[] = []
+  for (let n = 0; n < messages; n++) {
+    const dueMs = startMs + (n * 1000) / perSecond
+    while (performance.now() < dueMs) await new Promise((resolve) => setTimeout(resolve, 1))
+    confirmations.push(producer.publish(makeBody(n)))
+  }
+  await Promise.all(confirmations)
 }

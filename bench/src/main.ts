@@ -1,16 +1,17 @@
 /** `npm run bench`: options, rounds, report, results. Its Redis, at `REDIS_URL`, is started by scripts/bench.mjs. */
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Redis } from 'ioredis'
 import { BODY_BYTES } from './body.js'
 import { writeDocs } from './docs.js'
 import { describeEnvironment } from './environment.js'
 import { type BenchOptions, parseOptions, USAGE } from './options.js'
-import { PEER_NAMES } from './peers/index.js'
+import { USUAL_PEERS } from './peers/index.js'
 import { profileArgs, profileReport } from './profile.js'
 import { report, trialLine } from './report.js'
-import { keepQuoted, type Results, readLastFullResults, writeResults } from './results.js'
+import { keepQuoted, type Results, readLastFullResults, readResults, writeResults } from './results.js'
 import { type Failure, runRounds, type Trial } from './rounds.js'
 import { SCENARIOS } from './scenarios/index.js'
+import { startServers, whoCanTakePart } from './servers/index.js'
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: Error) => {
   console.error(error.message)
@@ -24,13 +25,18 @@ async function main(args: readonly string[]): Promise<number> {
       console.log(USAGE)
       return 0
     case 'write-docs': {
-      const results = await readLastFullResults(SCENARIOS.length, PEER_NAMES.length)
+      const results = order.run
+        ? await readResults(pathToFileURL(order.run))
+        : await readLastFullResults(SCENARIOS.length, USUAL_PEERS.length)
       await writeDocs(results)
       await keepQuoted(results)
       return 0
     }
     case 'measure': {
-      const results = await measureAll(order.options)
+      const { peers, missing } = await whoCanTakePart(order.options.peers)
+      for (const line of missing) console.error(line)
+      if (peers.length === 0) throw new Error('Nobody is left to be measured.')
+      const results = await measureAll({ ...order.options, peers })
       const file = await writeResults(results)
       console.log(`\n${report(results)}\n\nWritten to ${fileURLToPath(file)}`)
       if (order.options.profile) console.log(`\n${await profileReport(results)}`)
@@ -44,6 +50,7 @@ async function main(args: readonly string[]): Promise<number> {
 async function measureAll(options: BenchOptions): Promise<Results> {
   const url = process.env.REDIS_URL
   if (!url) throw new Error('REDIS_URL is not set. Run `npm run bench`, which starts a Redis for the measurements.')
+  const servers = await startServers(options.peers)
   const redis = new Redis(url)
   try {
     await refuseForeignData(redis)
@@ -80,6 +87,7 @@ async function measureAll(options: BenchOptions): Promise<Results> {
     }
   } finally {
     redis.disconnect()
+    await servers.stop()
   }
 }
 

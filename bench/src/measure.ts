@@ -1,7 +1,6 @@
-import type { Redis } from 'ioredis'
 import type { Metrics } from './metrics.js'
 import type { Findings } from './scenario.js'
-import { type CommandStats, commandsBetween, costBetween, parseUse, type ServerUse } from './server-info.js'
+import { type CommandStats, commandsBetween, costBetween, type ServerUse } from './server-info.js'
 import { percentile } from './statistics.js'
 
 /** One timed part, measured. */
@@ -14,15 +13,19 @@ export interface Measurement {
   commands: Record<string, CommandStats>
 }
 
-/** Runs `work` and measures it, from this process and, over a connection of its own, from Redis. */
-export async function measure(redis: Redis, messages: number, work: () => Promise<Findings>): Promise<Measurement> {
-  const serverBefore = await serverUse(redis)
+/** Runs `work` and measures it, from this process and, by what `serverUse` tells, from the server. */
+export async function measure(
+  serverUse: () => Promise<ServerUse>,
+  messages: number,
+  work: () => Promise<Findings>,
+): Promise<Measurement> {
+  const serverBefore = await serverUse()
   const cpuBefore = process.cpuUsage()
   const start = performance.now()
   const findings = await work()
   const seconds = (performance.now() - start) / 1000
   const cpu = process.cpuUsage(cpuBefore)
-  const serverAfter = await serverUse(redis)
+  const serverAfter = await serverUse()
 
   const cost = costBetween(serverBefore, serverAfter)
   const clientCpuUs = cpu.user + cpu.system + (findings.otherClientCpuUs ?? 0)
@@ -37,12 +40,18 @@ export async function measure(redis: Redis, messages: number, work: () => Promis
   if (findings.latenciesUs) {
     metrics.p50Us = percentile(findings.latenciesUs, 50)
     metrics.p99Us = percentile(findings.latenciesUs, 99)
+    metrics.p999Us = percentile(findings.latenciesUs, 99.9)
   }
+  if (findings.bytes !== undefined) metrics.bytes = findings.bytes / messages
+  if (findings.connections !== undefined) {
+    metrics.connections = findings.connections
+    metrics.commandsPerSecond = cost.commands / seconds
+    metrics.clientCpuPercent = clientCpuUs / seconds / 1e4
+    metrics.redisCpuPercent = cost.cpuUs / seconds / 1e4
+  }
+  if (findings.handledPerSecond !== undefined) metrics.handledPerSecond = findings.handledPerSecond
+  if (findings.ofLimit !== undefined) metrics.ofLimit = findings.ofLimit
   return { messages, seconds, metrics, commands: perMessage(commandsBetween(serverBefore, serverAfter), messages) }
-}
-
-async function serverUse(redis: Redis): Promise<ServerUse> {
-  return parseUse(`${await redis.info('cpu')}${await redis.info('commandstats')}`)
 }
 
 function perMessage(commands: ReadonlyMap<string, CommandStats>, messages: number): Record<string, CommandStats> {

@@ -1,6 +1,6 @@
 /** The program of a producer's process. Its argument is the peer. */
 import { answer } from './child.js'
-import { publishInFlight, publishNowAndThen } from './load.js'
+import { publishAtRate, publishInFlight, publishNowAndThen } from './load.js'
 import type { Producer } from './peer.js'
 import { loadPeer, type PeerName } from './peers/index.js'
 import type { ProducerAnswer, ProducerQuestion } from './producer-process.js'
@@ -23,9 +23,16 @@ async function act(question: ProducerQuestion): Promise<void> {
   if (!producer) throw new Error('No producer is open.')
   switch (question.kind) {
     case 'publish':
-      return publishInFlight(producer, question.messages, question.inFlight)
+      return publishInFlight(
+        producer,
+        question.messages,
+        question.inFlight,
+        question.bodyBytes === undefined ? {} : { bodyBytes: question.bodyBytes },
+      )
     case 'publishNowAndThen':
       return publishNowAndThen(producer, question.messages, question.everyMs)
+    case 'publishAtRate':
+      return publishAtRate(producer, question.messages, question.perSecond)
     case 'close':
       return producer.close()
   }

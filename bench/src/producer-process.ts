@@ -4,8 +4,9 @@ import type { Place } from './peer.js'
 
 export type ProducerQuestion =
   | { kind: 'open'; place: Place }
-  | { kind: 'publish'; messages: number; inFlight: number }
+  | { kind: 'publish'; messages: number; inFlight: number; bodyBytes?: number | undefined }
   | { kind: 'publishNowAndThen'; messages: number; everyMs: number }
+  | { kind: 'publishAtRate'; messages: number; perSecond: number }
   | { kind: 'close' }
 
 export interface ProducerAnswer {

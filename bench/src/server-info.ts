@@ -1,4 +1,6 @@
-/** Reads Redis' INFO. */
+/** What a server has used: by Redis' INFO, or by the system's account of its process. */
+import { readFile } from 'node:fs/promises'
+import type { Redis } from 'ioredis'
 
 /** One command's line of `INFO commandstats`. */
 export interface CommandStats {
@@ -26,6 +28,25 @@ export interface ServerCost {
 const SCRIPT = /^(eval|evalsha|fcall)(_ro)?$/
 /** The measurement's own. */
 const OURS = new Set(['info'])
+
+/** Asks Redis. */
+export async function useOfRedis(redis: Redis): Promise<ServerUse> {
+  return parseUse(`${await redis.info('cpu')}${await redis.info('commandstats')}`)
+}
+
+/** Of any process. Its commands are not known, and its CPU is NaN where the system has no /proc. */
+export async function useOfProcess(pid: number): Promise<ServerUse> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  return { cpuUs: cpuOf(text), commands: new Map() }
+}
+
+const TICK_US = 10_000
+
+/** µs of CPU, user and system, in the text of /proc/<pid>/stat: fields 14 and 15, counted from behind the name, which may have blanks. */
+export function cpuOf(stat: string): number {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * TICK_US
+}
 
 /** `INFO cpu` and `INFO commandstats`, in one text. */
 export function parseUse(info: string): ServerUse {

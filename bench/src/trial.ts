@@ -1,8 +1,8 @@
 /** One scenario with one peer: warm-up, then one measured pass, in a process of its own. */
-import type { Redis } from 'ioredis'
 import { type Measurement, measure } from './measure.js'
 import type { Peer } from './peer.js'
 import type { Scenario, Stage } from './scenario.js'
+import type { ServerUse } from './server-info.js'
 
 export interface TrialOptions {
   redisUrl: string
@@ -20,15 +20,17 @@ const FEWEST = 50
 export async function runTrial(
   peer: Peer,
   scenario: Scenario,
-  redis: Redis,
+  serverUse: () => Promise<ServerUse>,
   options: TrialOptions,
 ): Promise<Measurement> {
   const stage = await scenario.open(peer, options)
-  const perSecond = await warmUp(stage, options)
-  const messages = options.messages ?? Math.max(FEWEST, Math.round(perSecond * options.seconds))
+  const fixed = options.messages ?? scenario.messages
+  const perSecond = await warmUp(stage, { ...options, messages: fixed ?? scenario.mostMessages })
+  const messages =
+    fixed ?? Math.min(scenario.mostMessages ?? Infinity, Math.max(FEWEST, Math.round(perSecond * options.seconds)))
   let measurement: Measurement | undefined
   await stage.pass(messages, async (work) => {
-    measurement = await measure(redis, messages, work)
+    measurement = await measure(serverUse, messages, work)
   })
   await stage.close()
   if (!measurement) throw new Error(`${scenario.name} has timed nothing.`)

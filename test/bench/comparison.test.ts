@@ -1,50 +1,22 @@
 import { expect } from 'chai'
 import { compare } from '../../bench/src/comparison.js'
-import { figures, replaceBetween } from '../../bench/src/docs.js'
+import { replaceBetween } from '../../bench/src/docs.js'
+import { figures } from '../../bench/src/page.js'
 import { format, report } from '../../bench/src/report.js'
-import type { Results } from '../../bench/src/results.js'
 import { inTurn } from '../../bench/src/rounds.js'
+import { run, trial } from './run.js'
 
-const trial = (peer: 'busway' | 'bullmq', round: number, perSecond: number) => ({
-  peer,
-  round,
-  scenario: 'publish',
-  version: '1.0.0',
-  messages: 1000,
-  seconds: 1,
-  metrics: { perSecond },
-  commands: {},
-})
-
-const results: Results = {
-  format: 1,
-  environment: {
-    date: '2030-01-02T03:04:05.678Z',
-    revision: 'abc',
-    node: 'v20.1.0',
-    redis: '7.0.15',
-    cpu: 'Some CPU',
-    cpus: 2,
-    memoryGb: 8,
-    loadBefore: 0,
-  },
-  rounds: 3,
-  seconds: 1,
-  messages: null,
-  bodyBytes: 208,
-  quick: false,
-  peers: ['busway', 'bullmq'].map((name) => ({ name, version: '1.0.0' })),
-  scenarios: [{ name: 'publish', title: 'publish it', metrics: ['perSecond', 'p50Us'] }],
-  trials: [
-    trial('busway', 1, 100),
-    trial('busway', 0, 300),
-    trial('busway', 2, 200),
-    trial('bullmq', 0, 10),
-    trial('bullmq', 1, 20),
-    trial('bullmq', 2, 40),
+const results = run(
+  ['busway', 'bullmq'],
+  [
+    trial('busway', 1, { perSecond: 100 }),
+    trial('busway', 0, { perSecond: 300 }),
+    trial('busway', 2, { perSecond: 200 }),
+    trial('bullmq', 0, { perSecond: 10 }),
+    trial('bullmq', 1, { perSecond: 20 }),
+    trial('bullmq', 2, { perSecond: 40 }),
   ],
-  failures: [],
-}
+)
 
 describe('a run of the bench', () => {
   it('compares medians, and rounds with the same round of the other side', () => {
@@ -66,6 +38,11 @@ describe('a run of the bench', () => {
     })
   })
 
+  it('has no ratio to what costs nothing', () => {
+    const free = run(['busway', 'bullmq'], [trial('busway', 0, { perSecond: 1 }), trial('bullmq', 0, { perSecond: 0 })])
+    expect(compare(free)[0]?.rows[0]?.ratios).to.deep.equal([undefined])
+  })
+
   it('is reported with its date, machine, versions and revision', () => {
     expect(report(results)).to.match(/2030-01-02, 2 CPUs \(Some CPU\), node 20.1.0, Redis 7.0.15, .*revision abc/)
     expect(report(results)).to.match(/messages per second +200 \(100-300\) +20 \(10-40\) +10x \(5-30\)/)
@@ -81,9 +58,15 @@ describe('a run of the bench', () => {
   })
 
   it('becomes a table in the docs, between the marks and nowhere else', () => {
-    expect(figures(results)).to.include('| publish it | messages per second | 200 (100-300) | 20 (10-40) | 10x |')
+    expect(figures(results)).to.include('| busway | 200 (100-300) | - |\n| bullmq | 20 (10-40), 10x | - |')
     expect(replaceBetween('before <s> old <e> after', '<s>', '<e>', 'new')).to.equal('before <s>\n\nnew\n\n<e> after')
     expect(() => replaceBetween('no marks', '<s>', '<e>', 'new')).to.throw('lacks the lines')
+  })
+
+  it('leaves a peer out of what it took no part in', () => {
+    const alone = { ...results, trials: results.trials.filter(({ peer }) => peer === 'busway') }
+    expect(compare(alone)[0]?.peers).to.deep.equal(['busway'])
+    expect(figures(alone)).to.include('| busway | 200 (100-300) | - |').and.not.to.include('| bullmq |')
   })
 
   it('lets each peer go first in turn', () => {

@@ -9,7 +9,13 @@ describe("the bench's options", () => {
 
   it('measure five rounds of everything by default', () => {
     expect(measured()).to.include({ rounds: 5, quick: false, messages: undefined })
-    expect(measured().peers).to.deep.equal(['busway', 'bullmq'])
+    expect(measured().peers.slice(0, 2)).to.deep.equal(['busway', 'bullmq'])
+  })
+
+  it('measure peers with servers of their own only if asked to', () => {
+    expect(measured().peers).to.include('raw-loop').and.not.include('rabbitmq')
+    expect(measured('--all').peers).to.include.members(['busway', 'nats', 'rabbitmq'])
+    expect(measured('--peers', 'busway,nats').peers).to.deep.equal(['busway', 'nats'])
   })
 
   it('choose scenarios by the beginning of their names', () => {

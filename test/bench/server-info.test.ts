@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { commandsBetween, costBetween, field, parseUse } from '../../bench/src/server-info.js'
+import { commandsBetween, costBetween, cpuOf, field, parseUse } from '../../bench/src/server-info.js'
 
 const info = (cpu: [user: number, system: number], commands: Record<string, [calls: number, usec: number]>) =>
   [
@@ -47,5 +47,11 @@ describe("the bench's look at Redis", () => {
   it('finds a field', () => {
     expect(field('# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\n', 'redis_version')).to.equal('7.0.15')
     expect(field('', 'redis_version')).to.equal(undefined)
+  })
+
+  it("reads another server's CPU, whatever its name", () => {
+    const stat = '42 (nats) server) S 1 42 42 0 -1 4194560 100 0 0 0 150 25 0 0 20 0 8 0 100 200 300'
+    expect(cpuOf(stat)).to.equal(1.75e6)
+    expect(cpuOf('')).to.be.NaN
   })
 })

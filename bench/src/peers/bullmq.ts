@@ -15,12 +15,21 @@ export const bullmq: Peer = {
   version,
 
   async openProducer(place) {
-    const queue = openQueue(place)
-    await queue.waitUntilReady()
+    // A job goes to one worker, so whoever wants it for several has a queue for each.
+    const queues = Array.from({ length: place.groups ?? 1 }, (_, i) =>
+      openQueue(i === 0 ? place : { ...place, queue: `${place.queue}-${i + 1}` }),
+    )
+    await Promise.all(queues.map((queue) => queue.waitUntilReady()))
+    const [first] = queues as [(typeof queues)[number]]
     return {
-      publish: (body) => queue.add(JOB_NAME, body),
-      publishBatch: (bodies) => queue.addBulk(bodies.map((data) => ({ name: JOB_NAME, data }))),
-      close: () => queue.close(),
+      publish: (body, { delayMs } = {}) => {
+        const options = delayMs === undefined ? undefined : { delay: delayMs }
+        return queues.length === 1
+          ? first.add(JOB_NAME, body, options)
+          : Promise.all(queues.map((queue) => queue.add(JOB_NAME, body, options)))
+      },
+      publishBatch: (bodies) => first.addBulk(bodies.map((data) => ({ name: JOB_NAME, data }))),
+      close: async () => void (await Promise.all(queues.map((queue) => queue.close()))),
     }
   },
 

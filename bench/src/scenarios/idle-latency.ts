@@ -9,7 +9,9 @@ const EVERY_MS = 5
 /** A message now and then to a consumer that waits in another process: from before its publish to the start of its handler. */
 export const idleLatency: Scenario = {
   name: 'idle-latency',
-  title: `one message every ${EVERY_MS} ms to an idle consumer in another process`,
+  title: `one message every ${EVERY_MS} ms to an idle consumer in another process (hand-over: RPUSH to a BLPOP that waits)`,
+  needs: ['queue'],
+  guests: ['hand-over'],
   metrics: ['p50Us', 'p99Us', ...COSTS],
 
   async open(peer, { redisUrl }) {

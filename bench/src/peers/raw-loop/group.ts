@@ -1,0 +1,2 @@
+/** The consumer group of this peer. */
+export const GROUP = 'orders'

@@ -1,0 +1,17 @@
+import { createRequire } from 'node:module'
+import type { Peer } from '../../peer.js'
+import { RawConsumer } from './consumer.js'
+import { RawProducer } from './producer.js'
+
+const { version } = createRequire(import.meta.url)('../../../../lua/package.json') as { version: string }
+
+/**
+ * What Busway's data model and scripts allow at most: its own scripts called directly, on batches whose bytes are ready, decoded no further than
+ * to the bytes of a body. No promises per message, no middleware, no JSON, no lookahead, no retries.
+ */
+export const rawLoop: Peer = {
+  name: 'raw-loop',
+  version,
+  openProducer: (place) => RawProducer.open(place),
+  openConsumer: (place, options) => RawConsumer.open(place, options),
+}
