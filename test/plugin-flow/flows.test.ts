@@ -243,6 +243,26 @@ describe('flows', () => {
     expect(root.children).to.have.length(4)
   })
 
+  it('let a handler add again what was lost before it settled', async () => {
+    const bus = flowing()
+    await doubling()
+    const runs = new Received<number>()
+    await bus.consume('whole', async (_, ctx) => {
+      const children = await ctx.children()
+      runs.add(children.length)
+      if (children.length > 0) return
+      const added = await ctx.waitFor([part(1)])
+      // As by a failover: the first time all of it, the second time a piece.
+      const draft = `${w.namespace}:{$flow}:x:flow:draft:${added['busway.flow']}`
+      if (runs.items.length === 1) await w.redis.del(draft)
+      if (runs.items.length === 2) await w.redis.hdel(draft, 'b0')
+      return added
+    }).ready
+    const { id } = await bus.flows.publish(whole([]))
+    expect(await runs.count(4)).to.deep.equal([0, 0, 0, 1])
+    expect((await ended(bus, id)).state).to.equal('done')
+  })
+
   it('fail with the children that a handler added', async () => {
     const bus = flowing()
     await w.bus().consume('parts', () => {
@@ -265,6 +285,31 @@ describe('flows', () => {
     await eventually(w, 'no part', async () => ((await bus.topic('parts').stats()).unclaimed === 0 ? true : undefined))
     expect((await bus.flows.get(id))?.state).to.equal('cancelled')
     expect(received.items).to.deep.equal([])
+  })
+
+  it('that are open are abandoned when nothing is heard of them for so long, and each end puts that off', async () => {
+    const hour = 3_600_000
+    const bus = flowing({ abandonAfter: '1h', keep: '2h' })
+    const gates = [new Gate(), new Gate()]
+    await w.bus().consume('parts', async ({ body }) => gates[Number(body)]?.opened).ready
+    await bus.consume('whole', async (_, ctx) => {
+      if ((await ctx.children()).length < 2) return ctx.waitFor([part(1)])
+    }).ready
+    const key = (id: string) => `${w.namespace}:{$flow}:x:flow:flow:${id}`
+    const remaining = (id: string) => w.redis.pttl(key(id))
+    const { id } = await bus.flows.publish(whole([part(0)]))
+    expect(await remaining(id)).to.be.within(1, hour)
+    // As if most of it had gone by.
+    await w.redis.pexpire(key(id), 100_000)
+    gates[0]?.open()
+    const added = `${id}/1~1`
+    await eventually(w, 'what the handler added', async () =>
+      (await w.redis.hget(key(added), 's0')) === 'r' ? true : undefined,
+    )
+    for (const flow of [id, added]) expect(await remaining(flow)).to.be.within(100_001, hour)
+    gates[1]?.open()
+    await ended(bus, id)
+    expect(await remaining(id)).to.be.within(hour + 1, 2 * hour)
   })
 
   it('of 10,000 children end with all their results, and no script that takes long', async () => {

@@ -1,10 +1,11 @@
-import type { BusOptions, Durability } from '@busway/bus'
+import type { BusOptions, ConsumeContext, Durability, Message } from '@busway/bus'
 import { type RedisServer, startRedis } from '@busway/testing'
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
 import { RedisFailureError } from '../../packages/bus/src/errors/redis-failure.js'
 import { Confirmation, checkAof } from '../../packages/bus/src/publish/durability.js'
 import type { Runner } from '../../packages/bus/src/redis/runner.js'
+import { eventually } from '../support/eventually.js'
 import { Received } from '../support/received.js'
 import { namespaceIsClean, world } from '../support/world.js'
 
@@ -156,6 +157,24 @@ describe('a publish that waits for replicas', () => {
     await bus.topic('orders.paid').purge({ state: 'unclaimed' })
   })
 
+  it('keeps what its handlers publish in the outbox until they have that, too', async () => {
+    const bus = durable({ durability: { replicas: 1, timeout: 100 } })
+    const received = new Received<unknown>()
+    await w.bus().consume('invoices.wanted', ({ body }) => received.add(body)).ready
+    const handle = async ({ body }: Message, context: ConsumeContext) => context.publish('invoices.wanted', body)
+    await bus.consume('orders.paid', handle, { lease: 900 }).ready
+    await replica.pause()
+    await bus.publish('orders.paid', 7, { durability: 'memory' })
+    const { error } = await w.log.first(({ destination }) => destination === 'invoices.wanted')
+    expect(error).to.contain('0 of 1 replicas')
+    expect(await received.count(1)).to.deep.equal([7])
+    const outbox = async () => (await bus.topic('orders.paid').stats()).outbox
+    expect(await outbox()).to.equal(1)
+    await replica.resume()
+    await eventually(w, 'the outbox to be empty', async () => (await outbox()) === 0 || undefined)
+    expect(received.items).to.deep.equal([7])
+  }).timeout(30_000)
+
   it('can be chosen against the default of its bus, and has rejections and duplicates as others do', async () => {
     const bus = durable()
     await replica.pause()
@@ -210,6 +229,7 @@ describe('the confirmation of a publish on disk', () => {
     }
     return { runner: runner as unknown as Runner, asked }
   }
+  const isAccepted = ({ status }: { status: 'ok' | 'gap' }) => status === 'ok'
   const accepted = { status: 'ok' as const, nowMs: 1, outcomes: [], guardErrors: [], outbox: false }
 
   it('is asked until it is there', async () => {
@@ -218,31 +238,33 @@ describe('the confirmation of a publish on disk', () => {
       [1, 0],
     ])
     const confirmation = new Confirmation('orders.paid', runner, { kind: 'aof', timeoutMs: 5_000 })
-    expect(await confirmation.of(Promise.resolve(accepted))).to.deep.equal({ reply: accepted })
+    expect(await confirmation.of(Promise.resolve(accepted), isAccepted)).to.deep.equal({ reply: accepted })
     expect(asked.map((words) => words.slice(0, 3))).to.deep.equal(Array(2).fill(['WAITAOF', '1', '0']))
   })
 
   it('that does not come in time, or is refused, says so', async () => {
     const late = new Confirmation('orders.paid', answering([[0, 0]]).runner, { kind: 'aof', timeoutMs: 5 })
-    const { unconfirmed } = await late.of(Promise.resolve(accepted))
+    const { unconfirmed } = await late.of(Promise.resolve(accepted), isAccepted)
     expect(unconfirmed).to.include({ code: 'PUBLISH_UNKNOWN' })
     expect(unconfirmed?.message).to.contain('it was not on its disk within 5 ms')
     const refusal = new RedisFailureError('failed', 'ERR appendonly is disabled', {})
     const refused = new Confirmation('orders.paid', answering([refusal]).runner, { kind: 'aof', timeoutMs: 5 })
-    expect((await refused.of(Promise.resolve(accepted))).unconfirmed?.message).to.contain('appendonly is disabled')
+    expect((await refused.of(Promise.resolve(accepted), isAccepted)).unconfirmed?.message).to.contain(
+      'appendonly is disabled',
+    )
   })
 
   it('that is lost with its connection leaves the request unanswered, though its own answer came', async () => {
     const gone = new RedisFailureError('unsent', 'the connection went', {})
     const confirmation = new Confirmation('orders.paid', answering([gone]).runner, { kind: 'aof', timeoutMs: 5_000 })
-    expect(await failure(confirmation.of(Promise.resolve(accepted)))).to.include({ kind: 'unknown' })
+    expect(await failure(confirmation.of(Promise.resolve(accepted), isAccepted))).to.include({ kind: 'unknown' })
   })
 
   it('is nothing to wait for where the request was not accepted', async () => {
     const { runner } = answering([[0, 0]])
     const confirmation = new Confirmation('orders.paid', runner, { kind: 'aof', timeoutMs: 60_000 })
     const gap = { status: 'gap' as const, last: 3 }
-    expect(await confirmation.of(Promise.resolve(gap))).to.deep.equal({ reply: gap })
+    expect(await confirmation.of(Promise.resolve(gap), isAccepted)).to.deep.equal({ reply: gap })
   })
 
   it('takes a server that can', async () => {

@@ -1,8 +1,9 @@
 import type { OutboxEntry, Script } from '@busway/lua'
 import { expect } from 'chai'
+import { BuswayError } from '../../packages/bus/src/errors/busway-error.js'
 import { RedisFailureError } from '../../packages/bus/src/errors/redis-failure.js'
-import { createRelayer } from '../../packages/bus/src/relay/relayer.js'
-import type { ScriptRunner } from '../../packages/bus/src/seams.js'
+import type { BusRunner } from '../../packages/bus/src/redis/bus-runner.js'
+import { createRelayer, type DurableRelay } from '../../packages/bus/src/relay/relayer.js'
 import { LogLines } from '../support/log-lines.js'
 import { Received } from '../support/received.js'
 
@@ -57,7 +58,7 @@ class FakeOutbox {
   }
 }
 
-function relaying(outbox: FakeOutbox) {
+function relaying(outbox: FakeOutbox, confirm?: () => Promise<BuswayError | undefined>) {
   const log = new LogLines()
   const run = (script: Script<unknown, unknown>, topic: string, request: unknown) =>
     outbox.run(script.name, topic, request)
@@ -65,8 +66,10 @@ function relaying(outbox: FakeOutbox) {
   const runner = {
     run,
     runRepeatable: run,
+    usable: async () => undefined,
+    of: () => runner,
     on: (_event: 'down', listener: () => void) => lost.push(listener),
-  } as unknown as ScriptRunner
+  } as unknown as BusRunner
   const publisher = {
     ensureTopic: async (topic: string) => void outbox.ensured.push(topic),
     forgetTopic: (topic: string) => void outbox.deleted.delete(topic),
@@ -74,7 +77,14 @@ function relaying(outbox: FakeOutbox) {
   const down = () => {
     for (const listener of lost) listener()
   }
-  return { relayer: createRelayer({ runner, publisher, log: log.logger }), log, down }
+  const durable = confirm && {
+    runner: () => runner,
+    confirmation: () => ({
+      of: async (sent: Promise<unknown>) => ({ reply: await sent, unconfirmed: await confirm() }),
+    }),
+  }
+  const parts = { runner, publisher, log: log.logger, ...(durable && { durable: durable as unknown as DurableRelay }) }
+  return { relayer: createRelayer(parts), log, down }
 }
 
 describe('the relayer', () => {
@@ -160,6 +170,31 @@ describe('the relayer', () => {
     await relayer.close(1_000)
     expect(outbox.calls.items).to.deep.equal(['read', 'read', 'relay d 1', 'trim'])
     expect(outbox.arrived).to.deep.equal(['d s~1 1'])
+  })
+
+  it('of a bus whose publishes are confirmed trims nothing before that', async () => {
+    const outbox = new FakeOutbox()
+    outbox.put('b', 1)
+    const late = new BuswayError('PUBLISH_UNKNOWN', '0 of 1 replicas had confirmed it')
+    const answers = [late, undefined]
+    const { relayer, log } = relaying(outbox, async () => answers.shift())
+    await relayer.relayed('a')
+    expect(outbox.calls.items).to.deep.equal(['read', 'relay b 1'])
+    expect(log.items[0]?.error).to.contain('0 of 1 replicas')
+    await relayer.relayed('a')
+    expect(outbox.arrived).to.deep.equal(['b s~1 1'])
+  })
+
+  it('takes no confirmation from a connection that has written nothing', async () => {
+    const outbox = new FakeOutbox()
+    outbox.put('b', 1)
+    let cuts = 1
+    const { relayer, down } = relaying(outbox, async () => {
+      if (cuts-- > 0) down()
+      return undefined
+    })
+    await relayer.relayed('a')
+    expect(outbox.calls.items).to.deep.equal(['read', 'relay b 1', 'read', 'relay b 1', 'trim'])
   })
 
   it('starts nothing after close', async () => {

@@ -32,7 +32,7 @@ import { type PatternDependencies, PatternSubscription } from './consume/pattern
 import { BuswayError } from './errors/busway-error.js'
 import { partitionNames } from './partitions/names.js'
 import { createPlugins, type Plugins } from './plugins/index.js'
-import { checkAof } from './publish/durability.js'
+import { Confirmation, checkAof } from './publish/durability.js'
 import { BusPublisher } from './publish/publisher.js'
 import type { BusRunner } from './redis/bus-runner.js'
 import { closedError } from './redis/connection.js'
@@ -40,7 +40,7 @@ import { Connections } from './redis/connections.js'
 import { OutageLog } from './redis/outage-log.js'
 import { reach } from './redis/reach.js'
 import { WakeSubscriber } from './redis/wakes.js'
-import { createRelayer } from './relay/relayer.js'
+import { createRelayer, type RelayerParts } from './relay/relayer.js'
 import { Requester } from './request/requester.js'
 import type { AnyBatchHandler, AnyHandler, AnyWork } from './seams.js'
 import { Catalog, TopicRegistry } from './topics/index.js'
@@ -133,7 +133,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
       catalog: this.#catalog,
       placesOf: (topic) => this.#placesOf(topic),
     })
-    const relayer = createRelayer(parts)
+    const relayer = createRelayer({ ...parts, ...this.#durableRelay() })
     this.#dependencies = {
       ...parts,
       relayer,
@@ -149,6 +149,14 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
   #placesOf(topic: string): readonly string[] | Promise<readonly string[]> {
     if (this.#catalog.definition(topic) !== undefined) return partitionNames(topic, this.#catalog.partitions(topic))
     return this.#registry.partitions([topic]).then(([partitions = 1]) => partitionNames(topic, partitions))
+  }
+
+  /** What handlers publish is kept as what their bus publishes. */
+  #durableRelay(): Pick<RelayerParts, 'durable'> {
+    const wanted = this.#settings.durability
+    if (wanted === undefined) return {}
+    const runner = (): BusRunner => this.#durableRunner()
+    return { durable: { runner, confirmation: (topic) => new Confirmation(topic, runner().of(topic), wanted) } }
   }
 
   #durableRunner(): BusRunner {

@@ -25,8 +25,10 @@ export async function writeDraft(scope: Scope, store: Store, { nodes, leaves }: 
   const token = randomUUID()
   let piece: string[] = []
   let bytes = 0
+  let written = 0
   const put = async (field: string, value: string): Promise<void> => {
     piece.push(field, value)
+    written++
     bytes += field.length + value.length
     if (piece.length >= PIECE_FIELDS || bytes >= PIECE_BYTES) await flush()
   }
@@ -54,6 +56,8 @@ export async function writeDraft(scope: Scope, store: Store, { nodes, leaves }: 
   await put('root', String(nodes.length - 1))
   await put('at', String(Date.now()))
   await put('state', 'open')
+  // A server that forgets a piece must not pass for one that has them all.
+  await put('n', String(written + 1))
   await flush()
   return token
 }

@@ -22,15 +22,15 @@ export type * from './types.js'
  * await bus.flows.publish({ topic: 'reports.assembled', body: {}, children: [{ topic: 'reports.parts', body: { airport: 'OSL' } }] })
  */
 export function flow(given: FlowOptions = {}): Plugin<'flow'> {
-  const { coordinate: coordinates = true, concurrency = 100, lease = '10s', keep = '1h' } = given
+  const { coordinate: coordinates = true, concurrency = 100, lease = '10s', keep = '1h', abandonAfter = '90d' } = given
   if (!Number.isInteger(concurrency) || concurrency < 1)
     throw new BuswayError('INVALID_OPTIONS', 'flow: concurrency should be a whole number from 1.')
-  const keepMs = durationMs('keep', keep, 1)
+  const lifetimes = { keepMs: durationMs('keep', keep, 1), abandonMs: durationMs('abandonAfter', abandonAfter, 1) }
   return {
     name: 'flow',
     api: 1,
     setup(scope) {
-      const store = declareStore(scope, keepMs)
+      const store = declareStore(scope, lifetimes)
       scope.publish('enrich', (batch, next) => {
         for (const message of batch.messages) {
           if (addressOf(message.options.id, message.headers) !== undefined) message.reportTo = { topic: TOPIC }
@@ -41,7 +41,10 @@ export function flow(given: FlowOptions = {}): Plugin<'flow'> {
         at: 'publish',
         name: 'commit',
         keys: keyNames,
-        args: ({ headers }) => headers[COMMIT_HEADER]?.split(' '),
+        args: ({ headers }) => {
+          const named = headers[COMMIT_HEADER]?.split(' ')
+          return named && [...named, String(lifetimes.abandonMs)]
+        },
         lua: COMMIT,
       })
       scope.context('children', (delivery) => childrenOf(store, delivery))
@@ -66,5 +69,9 @@ export const options = {
       description: "How long after its death others handle what this process was about to. Default: '10s'.",
     },
     keep: { type: ['string', 'number'], description: "How long an ended flow can be looked at. Default: '1h'." },
+    abandonAfter: {
+      type: ['string', 'number'],
+      description: "How long an open flow is kept of which nothing is heard. Default: '90d'.",
+    },
   },
 }

@@ -3,10 +3,20 @@
 /** Parents that are told in one step. */
 const PARENTS = 200
 
+/** Whether all pieces of a draft are there: they expire, and a failover may have forgotten one. */
+const WHOLE = `
+  local function isWhole(draft) return tonumber(redis.call('HGET', draft, 'n') or -1) == redis.call('HLEN', draft) end`
+
 const COMMON = `
   local flow = keys[1] .. ':' .. args[1]
   local function get(field) return redis.call('HGET', flow, field) end
   local function set(field, value) redis.call('HSET', flow, field, value) end
+  -- An open flow of which nothing is heard is not kept for ever: a failover may have forgotten the message that it waits for.
+  local function open(abandonMs)
+    if get('state') ~= 'open' then return false end
+    redis.call('PEXPIRE', flow, abandonMs)
+    return true
+  end
   local function publish(out, node, run)
     local values = { 'publish', node, run, get('d' .. node) or '', get('b' .. node) or '', get('h') or '' }
     for _, value in ipairs(values) do out[#out + 1] = value end
@@ -16,7 +26,7 @@ const COMMON = `
 export const START = `${COMMON}
   local out, from, leaves = {}, tonumber(args[2]), tonumber(get('leaves') or 0)
   local upTo = math.min(leaves, from + tonumber(args[3]))
-  if get('state') ~= 'open' then return out end
+  if not open(args[5]) then return out end
   if not get('h') then set('h', args[4]) end
   for node = from, upTo - 1 do
     local state = get('s' .. node)
@@ -26,15 +36,16 @@ export const START = `${COMMON}
   if upTo < leaves then out[#out + 1], out[#out + 2] = 'more', upTo end
   return out`
 
-export const ENDED = `${COMMON}
+export const ENDED = `${COMMON}${WHOLE}
   local node, run, group, last, verdict = args[2], args[3], args[4], args[5] == '1', args[6]
-  local json, from, draft, keepMs = args[7], tonumber(args[8]), args[9], tonumber(args[10])
+  local json, from, draft, keepMs, abandonMs = args[7], tonumber(args[8]), args[9], tonumber(args[10]), args[11]
   local out = {}
   local meta = get('m' .. node)
   if not meta or (run ~= '0' and run ~= (get('q' .. node) or '1')) then return out end
   local wanted, edges = string.match(meta, '^([^|]*)|(.*)$')
   local failed, isGone = verdict ~= 'done', verdict == 'gone'
   local again = flow .. '/' .. node .. '~' .. run
+  local isOpen = open(abandonMs)
 
   if run == '0' then
     if failed then set('e' .. node, json) end
@@ -45,10 +56,14 @@ export const ENDED = `${COMMON}
     end
     lines[#lines + 1] = group .. '\\t' .. verdict .. '\\t' .. json
     set('r' .. node, table.concat(lines, '\\n'))
-    if draft ~= '' and redis.call('EXISTS', keys[2] .. ':' .. draft) == 1 and redis.call('EXISTS', again) == 0 then
-      redis.call('RENAME', keys[2] .. ':' .. draft, again)
-      redis.call('PERSIST', again)
-      redis.call('HSET', again, 'up', args[1] .. ' ' .. node .. ' ' .. run, 'h', get('h') or '')
+    if draft ~= '' and redis.call('EXISTS', again) == 0 then
+      if isWhole(keys[2] .. ':' .. draft) then
+        redis.call('RENAME', keys[2] .. ':' .. draft, again)
+        redis.call('PEXPIRE', again, abandonMs)
+        redis.call('HSET', again, 'up', args[1] .. ' ' .. node .. ' ' .. run, 'h', get('h') or '')
+      else
+        set('l' .. node, run)
+      end
     end
     if wanted ~= '' and group ~= wanted or wanted == '' and not last then return out end
   end
@@ -58,11 +73,16 @@ export const ENDED = `${COMMON}
     end
   end
 
-  local isOpen = get('state') == 'open'
-  if not failed and run ~= '0' and redis.call('EXISTS', again) == 1 then
+  -- What its handler added is to be waited for; if that is gone, it runs again at once, and may add it once more.
+  local isLost = get('l' .. node) == run
+  if not failed and run ~= '0' and (isLost or redis.call('EXISTS', again) == 1) then
     if isOpen then
       set('s' .. node, 'w')
-      out[#out + 1], out[#out + 2] = 'start', args[1] .. '/' .. node .. '~' .. run
+      if isLost then
+        out[1], out[2], out[3] = 'up', args[1] .. ' ' .. node .. ' ' .. run, 1
+      else
+        out[1], out[2] = 'start', args[1] .. '/' .. node .. '~' .. run
+      end
     end
     return out
   end
@@ -132,7 +152,7 @@ export const ENDED = `${COMMON}
 /** Its handler runs again, now that what it added has ended. */
 export const RESUMED = `${COMMON}
   local out, node, run = {}, args[2], tonumber(args[3])
-  if get('state') ~= 'open' then return out end
+  if not open(args[4]) then return out end
   local now = tonumber(get('q' .. node) or 1)
   if now == run and get('s' .. node) == 'w' then
     set('q' .. node, run + 1)
@@ -149,15 +169,17 @@ export const CANCEL = `${COMMON}
   return 1`
 
 /** At publish: a draft becomes a flow together with the message that starts it, or is not there. */
-export const COMMIT = `
+export const COMMIT = `${WHOLE}
   return {
     check = function(m, args)
       if redis.call('EXISTS', m.keys[1] .. ':' .. args[1]) == 1 then return duplicate(args[1]) end
-      if redis.call('EXISTS', m.keys[2] .. ':' .. args[2]) == 0 then return reject('its parts are older than an hour') end
+      if not isWhole(m.keys[2] .. ':' .. args[2]) then
+        return reject('its parts are not there any more: they are kept for an hour, and a failover may forget some. Publish it again')
+      end
       return pass()
     end,
     apply = function(m, args)
       redis.call('RENAME', m.keys[2] .. ':' .. args[2], m.keys[1] .. ':' .. args[1])
-      redis.call('PERSIST', m.keys[1] .. ':' .. args[1])
+      redis.call('PEXPIRE', m.keys[1] .. ':' .. args[1], args[3])
     end,
   }`

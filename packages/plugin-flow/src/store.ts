@@ -2,12 +2,12 @@
  * Where a flow is kept: one hash beside the topic of its coordinator, and the scripts that read and write it (steps.ts). Each is one bounded step, and run again it
  * answers as before: what a step made ready bears the step's name, so that a coordinator that died before its settle finds it once more.
  *
- *   state open|done|failed|cancelled, root, leaves, at, up (whose handler added it: `<flow> <node> <run>`)
+ *   state open|done|failed|cancelled, root, leaves, at, n fields of its draft, up (whose handler added it: `<flow> <node> <run>`)
  *   h headers that plugins of its publisher put on the message that started it: those of its trace, say
  *   d<n> definition · b<n> body · m<n> `<group>|<parent>:<policy>,...` · w<n> children still to wait for
  *   s<n> '' waits, r published, w waits again, d done, f failed, q dead and waited for, x skipped
  *   r<n> ends, a line each: `<group> <verdict> <json>` with tabs · e<n> why it failed without an end of its own
- *   c<n> the step that made it ready, or failed it · o<n>, f<n> how many parents have been told of its success, its failure · q<n> its run
+ *   l<n> the run that added what is gone · c<n> the step that made it ready, or failed it · o<n>, f<n> how many parents have been told of its success, its failure · q<n> its run
  */
 import type { Scope } from '@busway/bus'
 import { CANCEL, ENDED, RESUMED, START } from './steps.js'
@@ -61,8 +61,16 @@ export interface Store {
 
 export const keyNames = (): string[] => ['flow', 'draft']
 
+/** For how long what is there. */
+export interface Lifetimes {
+  /** A flow that has ended. */
+  readonly keepMs: number
+  /** An open one of which nothing is heard. */
+  readonly abandonMs: number
+}
+
 /** Declares the scripts. */
-export function declareStore(scope: Scope, keepMs: number): Store {
+export function declareStore(scope: Scope, { keepMs, abandonMs }: Lifetimes): Store {
   const declare = (name: string, lua: string) =>
     scope.script<(string | number | Uint8Array)[]>({ name, keys: keyNames, lua })
   const draft = declare(
@@ -86,7 +94,7 @@ export function declareStore(scope: Scope, keepMs: number): Store {
     async draft(token, fields) {
       await draft(TOPIC, token, ...fields)
     },
-    start: async (flow, from, count, headers) => actions(await start(TOPIC, flow, from, count, headers)),
+    start: async (flow, from, count, headers) => actions(await start(TOPIC, flow, from, count, headers, abandonMs)),
     ended: async (end) =>
       actions(
         await ended(
@@ -101,9 +109,10 @@ export function declareStore(scope: Scope, keepMs: number): Store {
           end.from,
           end.draft,
           keepMs,
+          abandonMs,
         ),
       ),
-    resumed: async (flow, node, run) => actions(await resumed(TOPIC, flow, node, run)),
+    resumed: async (flow, node, run) => actions(await resumed(TOPIC, flow, node, run, abandonMs)),
     cancel: async (flow) => Number(await cancel(TOPIC, flow, keepMs)) === 1,
     async read(flow, fields) {
       const values = ((await read(TOPIC, flow, ...fields)) as unknown[]).map(String)

@@ -11,6 +11,11 @@ export interface FlowOptions {
   lease?: Duration
   /** How long a flow can be looked at once it has ended. Default: `1h`. */
   keep?: Duration
+  /**
+   * How long an open flow is kept in which no message ends: a failover without `durability` may have forgotten one that it waits for. Longer than its longest
+   * delay. Default: `90d`.
+   */
+  abandonAfter?: Duration
 }
 
 /**

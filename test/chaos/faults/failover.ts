@@ -10,8 +10,18 @@ const UNSENT_MS = 1000
 /** How long a replica gets nothing, where what is published may be lost. */
 const LAG_MS = 700
 
-const noteHalves = async ({ redis, namespace, left }: Strikes, after: string) =>
-  expectConsistent(redis, namespace).catch((error: Error) => left(`after ${after}: ${error.message}`))
+/** How long a master may say so that has not heard yet who took the place of another. */
+const DOWN_MS = 10_000
+
+async function noteHalves({ redis, namespace, left, now, pause }: Strikes, after: string): Promise<void> {
+  const untilMs = now() + DOWN_MS
+  for (;;) {
+    const problem = await expectConsistent(redis, namespace).catch((error: Error) => error)
+    if (problem === undefined) return
+    if (!problem.message.startsWith('CLUSTERDOWN') || now() > untilMs) return left(`after ${after}: ${problem.message}`)
+    await pause(100)
+  }
+}
 
 /**
  * A master is killed, and its replica takes its place. What it confirmed and had not sent is forgotten: settles, so that messages run again, and publishes

@@ -1,5 +1,4 @@
 /** What a publish asks for beyond the primary's word, checked; and how it is confirmed. */
-import type { PublishReply } from '@busway/lua'
 import type { Durability } from '../api/index.js'
 import { BuswayError } from '../errors/busway-error.js'
 import { isRedisFailure, RedisFailureError } from '../errors/redis-failure.js'
@@ -35,9 +34,9 @@ export function checkDurability(durability: Durability | undefined, timeoutMs: n
 export const kindOf = (wanted: Wanted | undefined): string =>
   wanted === undefined ? '' : `${wanted.kind} ${wanted.kind === 'aof' ? '' : wanted.replicas} ${wanted.timeoutMs}`
 
-/** An answered request, and why its publishes cannot count as kept, if they can't. */
-export interface Confirmed {
-  readonly reply: PublishReply
+/** An answered request, and why what it wrote cannot count as kept, if it can't. */
+export interface Confirmed<Reply> {
+  readonly reply: Reply
   readonly unconfirmed?: BuswayError
 }
 
@@ -59,15 +58,15 @@ export class Confirmation {
 
   /**
    * Asked right behind the request, on its connection, which it waits on. If the connection goes before it is confirmed, all of it counts as unanswered:
-   * sent again under its number it changes nothing but its producer's entry, and that is a write to wait for.
+   * sent again under its number it changes nothing but its producer's entry, and that is a write to wait for. Where it wrote nothing, nothing is waited for.
    */
-  async of(sent: Promise<PublishReply>): Promise<Confirmed> {
+  async of<Reply>(sent: Promise<Reply>, hasWritten: (reply: Reply) => boolean): Promise<Confirmed<Reply>> {
     const untilMs = performance.now() + this.#wanted.timeoutMs
     let asked = this.#ask(untilMs)
     // Heard below, unless the request itself has failed.
     asked.catch(() => undefined)
     const reply = await sent
-    if (reply.status !== 'ok') return { reply }
+    if (!hasWritten(reply)) return { reply }
     for (;;) {
       const count = await asked.catch((error: unknown) => this.#failed(error))
       if (typeof count !== 'number') return { reply, unconfirmed: count }

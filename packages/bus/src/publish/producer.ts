@@ -202,7 +202,10 @@ export class Producer {
     })
     const failed = (error: unknown): void => this.#failed(request, error)
     if (confirmation === undefined) sent.then((reply) => this.#answered(request, reply), failed)
-    else confirmation.of(sent).then(({ reply, unconfirmed }) => this.#answered(request, reply, unconfirmed), failed)
+    else
+      confirmation
+        .of(sent, ({ status }) => status === 'ok')
+        .then(({ reply, unconfirmed }) => this.#answered(request, reply, unconfirmed), failed)
   }
 
   #answered(request: PublishRequest, reply: PublishReply, unconfirmed?: BuswayError): void {

@@ -2,20 +2,31 @@
  * Carries what settles published to topics of other slots from the outbox of their own topic to its destination.
  *
  * 1. Read the head of the outbox: per destination the entries that were not confirmed, in order.
- * 2. `relay` them at the destination, whose topic is made first. It skips what it has had, so a lost answer costs nothing.
+ * 2. `relay` them at the destination, whose topic is made first. It skips what it has had, so a lost answer costs nothing. Where publishes of this bus
+ *    wait for more than the primary, so does this: what a failover of the destination forgets is still in the outbox then.
  * 3. Trim from the outbox what was answered. Again while there is more.
  *
- * A step goes over one connection; if that goes, the outbox is read again. The server behind the next one may have been rolled back: what was read
+ * A step goes over connections that last; if one goes, the outbox is read again. The server behind the next one may have been rolled back: what was read
  * is then of settles that it does not know, whose messages run again, and under the same numbers it may hold other entries by now.
  *
  * It may stop at any point, and run in several processes at once: the numbers that the settling sessions gave the entries make each step repeatable.
  * What fails stays in the outbox; whoever renews next kicks again.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { type OutboxEntry, outboxRead, outboxTrim, relay, type Script } from '@busway/lua'
+import {
+  type OutboxEntry,
+  outboxRead,
+  outboxTrim,
+  type RelayReply,
+  type RelayRequest,
+  relay,
+  type Script,
+} from '@busway/lua'
 import type { Logger } from '../api/index.js'
 import { isPassing, isRedisFailure } from '../errors/redis-failure.js'
 import { partitionOf } from '../partitions/names.js'
+import type { Confirmation } from '../publish/durability.js'
+import type { BusRunner } from '../redis/bus-runner.js'
 import type { Publisher, Relayer, ScriptRunner } from '../seams.js'
 import { checkTopic } from '../validate/names.js'
 
@@ -32,6 +43,15 @@ export interface RelayerParts {
   readonly runner: ScriptRunner
   readonly publisher: Pick<Publisher, 'ensureTopic' | 'forgetTopic'>
   readonly log: Logger
+  /** Of a bus whose publishes are confirmed by more than the primary. */
+  readonly durable?: DurableRelay
+}
+
+export interface DurableRelay {
+  /** Its connections are held up by what is waited for. Asked for before the first relay. */
+  runner(): BusRunner
+  /** Of what was sent to this topic over that runner. */
+  confirmation(topic: string): Confirmation
 }
 
 export const createRelayer = (parts: RelayerParts): Relayer => new OutboxRelayer(parts)
@@ -39,16 +59,34 @@ export const createRelayer = (parts: RelayerParts): Relayer => new OutboxRelayer
 class OutboxRelayer implements Relayer {
   readonly #parts: RelayerParts
   readonly #running = new Map<string, Running>()
-  /** How many connections have gone: as long as it stays, it is the same one. */
+  /** How many connections have gone: as long as it stays, they are the same. */
   #lost = 0
+  #durable: BusRunner | undefined
   #isClosed = false
   #onIdle: (() => void) | undefined
 
   constructor(parts: RelayerParts) {
     this.#parts = parts
-    parts.runner.on('down', () => {
+    this.#countLost(parts.runner)
+  }
+
+  #countLost(runner: Pick<ScriptRunner, 'on'>): void {
+    runner.on('down', () => {
       this.#lost++
     })
+  }
+
+  /** What goes to a destination goes over this. */
+  async #runnerTo(destination: string): Promise<ScriptRunner> {
+    const { durable, runner } = this.#parts
+    if (durable === undefined) return runner
+    if (this.#durable === undefined) {
+      this.#durable = durable.runner()
+      this.#countLost(this.#durable)
+    }
+    const own = this.#durable.of(destination)
+    await own.usable(AbortSignal.timeout(TRY_MS))
+    return own
   }
 
   kick(topic: string): void {
@@ -135,9 +173,10 @@ class OutboxRelayer implements Relayer {
     // It comes from Redis, and becomes part of keys.
     checkTopic(partitionOf(destination)?.topic ?? destination, true)
     await publisher.ensureTopic(destination)
+    const runner = await this.#runnerTo(destination)
     for (const some of inCalls(entries)) {
       const request = { entries: some.map(({ entry }) => entry) }
-      const { guardErrors, outbox, deleted } = await this.#send(connection, relay, destination, request)
+      const { guardErrors, outbox, deleted } = await this.#sendKept(connection, runner, destination, request)
       if (deleted) {
         publisher.forgetTopic(destination)
         throw new Passing(`${destination} was deleted; it has to be declared first`)
@@ -146,19 +185,39 @@ class OutboxRelayer implements Relayer {
         log.error({ topic: destination, guard, error }, 'A guard failed in Redis; what it was to write is missing')
       }
       const tags = some.map(({ tag }) => tag)
-      await this.#send(connection, outboxTrim, topic, { destination, tags })
+      await this.#send(connection, this.#parts.runner, outboxTrim, topic, { destination, tags })
       if (outbox) this.kick(destination)
     }
   }
 
-  /** Over this connection or not at all. What Redis refuses for the moment is sent again. */
+  /** Resolves when the destination has it, and others too where the bus wants them to. */
+  async #sendKept(
+    connection: number,
+    runner: ScriptRunner,
+    destination: string,
+    request: RelayRequest,
+  ): Promise<RelayReply> {
+    // Asked for behind the answer, since what is refused is sent again behind what was asked before.
+    const reply = await this.#send(connection, runner, relay, destination, request)
+    const confirmation = this.#parts.durable?.confirmation(destination)
+    if (confirmation === undefined) return reply
+    const { unconfirmed } = await confirmation
+      .of(Promise.resolve(reply), ({ deleted }) => !deleted)
+      .catch((error: Error) => Promise.reject(new ConnectionLost(error.message)))
+    if (unconfirmed !== undefined) throw unconfirmed
+    // A connection that has written nothing has nothing to wait for.
+    if (this.#lost !== connection) throw new ConnectionLost()
+    return reply
+  }
+
+  /** Over these connections or not at all. What Redis refuses for the moment is sent again. */
   async #send<Request, Reply>(
     connection: number,
+    runner: ScriptRunner,
     script: Script<Request, Reply>,
     topic: string,
     request: Request,
   ): Promise<Reply> {
-    const { runner } = this.#parts
     const untilMs = performance.now() + TRY_MS
     for (;;) {
       if (this.#lost !== connection) throw new ConnectionLost()
