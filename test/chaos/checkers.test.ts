@@ -190,6 +190,22 @@ describe('the checkers of chaos runs', () => {
       const untold = { e: 'joined', run: 'r2', children: [] } as const
       expect(found('J', history(joins('fail'), ...once('r1', 'a'), started('r2', 'p'), untold))).to.have.length(1)
     })
+    it('finds a flow that has not ended, unless a master forgot what others went by', () => {
+      const open = { e: 'open', flow: 'f' } as const
+      const forgetful = (apart: boolean) => [fault('begin'), fault('end', { lostFromMs: 2000, apart })]
+      expect(found('J', history(open))).to.have.length(1)
+      expect(found('J', history(open, ...forgetful(false)))).to.have.length(1)
+      expect(found('J', history(open, ...forgetful(true)))).to.deep.equal([])
+      const parent = [
+        groups,
+        joins('fail'),
+        publishing('p'),
+        published('p'),
+        { e: 'rollback', side: 'consumer' } as const,
+      ]
+      expect(found('L', history(...parent, ...forgetful(true)))).to.deep.equal([])
+      expect(found('L', history(...parent))).to.have.length(1)
+    })
     it('is no loss: what never runs since something failed that it needs', () => {
       const nobody = [groups, publishing('p'), published('p'), ...dies]
       expect(found('L', history(...nobody, joins('fail')))).to.deep.equal([])

@@ -99,8 +99,11 @@ export async function takeStock(bus: ClosingBus, recorder: Recorder): Promise<vo
 export async function lookForRemains(place: ClosingPlace, recorder: Recorder): Promise<void> {
   const note = (error: unknown) => recorder.add({ e: 'left', what: String((error as Error).message ?? error) })
   await expectConsistent(place.redis, place.namespace).catch(note)
-  // Those that have ended are kept for an hour, and so are drafts.
-  for (const key of await place.redis.keys(`${place.namespace}:{${FLOW}}:x:*`))
-    if ((await place.redis.ttl(key)) === -1) note(`${key} is kept for ever: the flow has not ended`)
+  for (const key of await place.redis.keys(`${place.namespace}:{${FLOW}}:x:*`)) {
+    // Drafts, those that have ended, and those of which nothing is heard any more.
+    if ((await place.redis.ttl(key)) === -1) note(`${key} is kept for ever`)
+    const [, flow] = /:x:flow:flow:(.*)$/.exec(key) ?? []
+    if (flow !== undefined && (await place.redis.hget(key, 'state')) === 'open') recorder.add({ e: 'open', flow })
+  }
   await expectNothingLeft(place.redis, place.site.address, [place.namespace]).catch(note)
 }

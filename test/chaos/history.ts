@@ -53,7 +53,7 @@ export type Deed =
   | { readonly e: 'scheduled'; readonly schedule: string; readonly topic: string }
   /** Of the run as a whole, by who made it. */
   | { readonly e: 'groups'; readonly topic: string; readonly groups: readonly string[] }
-  /** `by`: the process that it hit; all of them without. `reruns`: messages may run again for it. `lostFromMs`: what was confirmed from then on, up to `lostToMs` or the end, may be gone, by the server's time; `keepsPublishes`: but no publish. */
+  /** `by`: the process that it hit; all of them without. `reruns`: messages may run again for it. `lostFromMs`: what was confirmed from then on, up to `lostToMs` or the end, may be gone, by the server's time; `keepsPublishes`: but no publish; `apart`: others kept what they knew of it. */
   | {
       readonly e: 'fault'
       readonly fault: string
@@ -64,6 +64,7 @@ export type Deed =
       readonly lostFromMs?: number
       readonly lostToMs?: number
       readonly keepsPublishes?: boolean
+      readonly apart?: boolean
     }
   /** What was found in one place at the end; `count` is what `stats` says of it. */
   | {
@@ -74,6 +75,8 @@ export type Deed =
       readonly count: number
       readonly names: readonly string[]
     }
+  /** A flow that is still open at the end. */
+  | { readonly e: 'open'; readonly flow: string }
   /** Something wrong with what is kept in Redis; none if all is well. */
   | { readonly e: 'left'; readonly what: string }
 

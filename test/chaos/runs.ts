@@ -29,6 +29,8 @@ export interface Strike {
   readonly lostFromMs: number | undefined
   readonly lostToMs: number
   readonly keepsPublishes: boolean
+  /** Others kept what they knew of it. */
+  readonly apart: boolean
 }
 
 /** What a fault still explains after it has ended: leases run out, and messages that were fetched ahead are run late. */
@@ -81,8 +83,8 @@ export class Reading {
       .map(({ fault, by, reruns, serverMs, number }) => {
         const end = ends.get(number)
         const endMs = end?.serverMs ?? Number.POSITIVE_INFINITY
-        const { lostFromMs, lostToMs = endMs, keepsPublishes = false } = end ?? {}
-        return { fault, by, reruns, beginMs: serverMs, endMs, lostFromMs, lostToMs, keepsPublishes }
+        const { lostFromMs, lostToMs = endMs, keepsPublishes = false, apart = false } = end ?? {}
+        return { fault, by, reruns, beginMs: serverMs, endMs, lostFromMs, lostToMs, keepsPublishes, apart }
       })
     this.seen = new Set([...this.runs.map(({ name }) => name), ...of(history, 'stored').flatMap(({ names }) => names)])
   }
@@ -108,6 +110,18 @@ export class Reading {
   /** The same of a publish. */
   lostPublish(atMs: number): boolean {
     return this.#losses(atMs).some(({ keepsPublishes }) => !keepsPublishes)
+  }
+
+  /** One master forgot what others went by, publishes included: a report that a flow waits for, say. */
+  get forgotApart(): boolean {
+    return this.strikes.some(
+      ({ lostFromMs, keepsPublishes, apart }) => lostFromMs !== undefined && apart && !keepsPublishes,
+    )
+  }
+
+  /** A message of a flow that waits for others, or that others wait for. */
+  isOfFlow(name: string): boolean {
+    return this.#joins.has(name) || this.#parents.has(name)
   }
 
   #losses(atMs: number): Strike[] {

@@ -3,15 +3,17 @@ import { groupBy, type Reading, type Run } from '../runs.js'
 import type { Checker } from './checker.js'
 import { CLOCKS_MS } from './order.js'
 
-/** J: a message of a flow runs when those that it waits for have ended and not before, is told how they did, and not at all if one failed that it needs. */
+/** J: a message of a flow runs when those that it waits for have ended and not before, is told how they did, and not at all if one failed that it needs. Every flow ends, but for what a master forgot that others went by. */
 export const joins: Checker = (reading) => {
   const runsOf = groupBy(reading.runs, ({ name }) => name)
   const runs = new Map(reading.runs.map((run) => [run.run, run]))
-  return of(reading.history, 'joins').flatMap(({ name, children, policy }) =>
+  const open = reading.forgotApart ? [] : of(reading.history, 'open').map(({ flow }) => `flow ${flow} has not ended`)
+  const wrong = of(reading.history, 'joins').flatMap(({ name, children, policy }) =>
     (runsOf.get(name) ?? []).flatMap((run) =>
       children.flatMap((child) => problemsOf(reading, run, child, runs, policy)),
     ),
   )
+  return [...open, ...wrong]
 }
 
 function problemsOf(

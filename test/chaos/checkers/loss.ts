@@ -1,7 +1,7 @@
 import { of } from '../history.js'
 import type { Checker } from './checker.js'
 
-/** L: what was published is, in every group of its topic, settled or still stored, but for what the server lost of its own and somebody was told of, and for parents of what failed. */
+/** L: what was published is, in every group of its topic, settled or still stored, but for what the server lost of its own and somebody was told of, and for messages of flows that failed, or of which a master forgot what others went by. */
 export const loss: Checker = (reading) => {
   const { history, runs } = reading
   const final = new Set<string>()
@@ -19,7 +19,8 @@ export const loss: Checker = (reading) => {
     const missing = (groups.get(topic) ?? [])
       .filter((group) => !reading.isSkipped(name) && !final.has(`${topic} ${group} ${name}`))
       .map((group) => `${name} was published to ${topic}, and in ${group} it is neither settled nor stored`)
-    if (missing.length === 0 || !reading.lostPublish(serverMs)) return missing
+    const mayBeLost = reading.lostPublish(serverMs) || (reading.forgotApart && reading.isOfFlow(name))
+    if (missing.length === 0 || !mayBeLost) return missing
     forgotten++
     return []
   })

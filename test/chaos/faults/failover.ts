@@ -36,7 +36,7 @@ const failover: Fault = {
     const topic = random.pick(TOPICS)
     const dying = await site.masterOf(topic)
     const end = begin({ reruns: true })
-    const loss = { lostFromMs: now() - UNSENT_MS, keepsPublishes: isDurable }
+    const loss = { lostFromMs: now() - UNSENT_MS, keepsPublishes: isDurable, apart: site.topology === 'cluster' }
     const lagging = isDurable ? [] : await lag(strikes, dying)
     await dying.kill()
     for (const replica of lagging) await replica.resume()

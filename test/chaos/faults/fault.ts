@@ -31,6 +31,7 @@ export interface Loss {
   readonly lostToMs?: number
   /** But not what was published, which a replica had confirmed. */
   readonly keepsPublishes?: boolean
+  readonly apart?: boolean
 }
 
 export interface Fault {
