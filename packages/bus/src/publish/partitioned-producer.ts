@@ -34,6 +34,10 @@ export class PartitionedProducer {
     return this.#of(this.#choose(by)).enqueue(messages, signal)
   }
 
+  enqueueOne(message: PreparedMessage): Promise<Receipt> {
+    return this.#of(this.#choose(anywhere)).enqueueOne(message)
+  }
+
   /** Where one message goes that is not published from here: the partition, and its producer. */
   place(by: string | undefined): { readonly partition: string; readonly producer: Producer } {
     const index = this.#choose([by])

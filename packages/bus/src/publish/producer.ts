@@ -31,7 +31,7 @@ import type { PreparedMessage } from './message.js'
 import { onAbort } from './on-abort.js'
 import { UnitQueue } from './queue.js'
 import { gaveUpWaiting } from './rejection.js'
-import { type Packing, type PublishRequest, packRequest } from './request.js'
+import { type Packing, type PublishRequest, packRequest, REQUEST_MESSAGES } from './request.js'
 import { ProducerSession } from './session.js'
 import { isLasting, isUncertain, Told } from './told.js'
 import { Unit } from './unit.js'
@@ -74,6 +74,8 @@ export class Producer {
   #isHealing = false
   #mustHeal = false
   #isScheduled = false
+  /** When that was: one look at the clock for all that is published in a tick. */
+  #tickAt = 0
   #isBusy = false
   #tries = 0
   /** Ends a wait for Redis: something is to be looked at again. */
@@ -111,13 +113,27 @@ export class Producer {
   }
 
   enqueue(messages: readonly PreparedMessage[], signal: AbortSignal | undefined): Promise<Receipt[]> {
-    return new Promise((resolve, reject) => {
-      const unit = new Unit(messages, performance.now(), resolve, reject)
-      if (signal !== undefined) this.#takeBack(unit, signal)
-      this.#queue.push(unit)
-      if (!this.#isBusy) this.#begin()
-      this.#schedule()
-    })
+    return new Promise((resolve, reject) => this.#enqueue(messages, signal, resolve, reject))
+  }
+
+  /** The same of one alone, without a promise between. */
+  enqueueOne(message: PreparedMessage): Promise<Receipt> {
+    return new Promise((resolve, reject) =>
+      this.#enqueue([message], undefined, (receipts) => resolve(receipts[0] as Receipt), reject),
+    )
+  }
+
+  #enqueue(
+    messages: readonly PreparedMessage[],
+    signal: AbortSignal | undefined,
+    resolve: (receipts: Receipt[]) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    this.#schedule()
+    const unit = new Unit(messages, this.#tickAt, resolve, reject)
+    if (signal !== undefined) this.#takeBack(unit, signal)
+    this.#queue.push(unit)
+    if (!this.#isBusy) this.#begin()
   }
 
   /** What is not in a request yet is never sent. */
@@ -152,6 +168,7 @@ export class Producer {
   #schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
+    this.#tickAt = performance.now()
     process.nextTick(this.#pump)
   }
 
@@ -168,7 +185,7 @@ export class Producer {
       return
     }
     while (!this.#queue.isEmpty && this.#hasRoom()) {
-      const request = packRequest(this.#queue, this.#packing, this.#backpressure?.most)
+      const request = packRequest(this.#queue, this.#packing, this.#backpressure?.most ?? this.#share())
       if (request === undefined) break
       request.number = this.#session.takeNumber()
       this.#requests.push(request)
@@ -182,6 +199,18 @@ export class Producer {
     if (this.#backpressure !== undefined) return this.#underWay === 0 && !this.#backpressure.isShut
     if (this.#underWay === 0) return true
     return this.#underWay < inFlightMost && (this.#queue.messages >= BATCH_MESSAGES || this.#queue.bytes >= BATCH_BYTES)
+  }
+
+  /**
+   * How much goes into the next request, where one could take all that waits: about a half, in whole batches. Redis has that while the other is written, and from
+   * then on both have something to do. (500 in flight: 1.2 to 1.25 times as many messages a second.)
+   */
+  #share(): number {
+    const { messages } = this.#queue
+    const isWorthTwo = messages > 2 * BATCH_MESSAGES && messages <= REQUEST_MESSAGES
+    return this.#underWay === 0 && isWorthTwo
+      ? Math.round(messages / 2 / BATCH_MESSAGES) * BATCH_MESSAGES - 1 // and the unit that goes beyond
+      : Number.POSITIVE_INFINITY
   }
 
   #send(request: PublishRequest): void {

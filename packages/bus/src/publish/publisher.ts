@@ -57,7 +57,7 @@ export class BusPublisher implements Publisher {
       isBare(pipeline) &&
       !(body instanceof EncodedBody)
     ) {
-      return producer.enqueue([preparePlain(topic, body, this.#settings.maxPayload)], undefined).then(first)
+      return producer.enqueueOne(preparePlain(topic, body, this.#settings.maxPayload))
     }
     checkOptionsObject('publish', options)
     return this.#publishMany(
@@ -94,7 +94,25 @@ export class BusPublisher implements Publisher {
         )
     }
     if (entries.length === 0) return Promise.resolve([])
-    return this.#publishMany(topic, entries as { body: unknown }[], options?.signal, 'publishBatch')
+    return (
+      this.#publishPlainly(topic, entries as { body: unknown }[], options?.signal) ??
+      this.#publishMany(topic, entries as { body: unknown }[], options?.signal, 'publishBatch')
+    )
+  }
+
+  /** The short way of `publishBatch`; `undefined` where something takes the long one. */
+  #publishPlainly(
+    topic: string,
+    entries: readonly { body: unknown }[],
+    signal: AbortSignal | undefined,
+  ): Promise<Receipt[]> | undefined {
+    const { durability, maxPayload } = this.#settings
+    const { schema, producer, partitions } = this.#outlets.of(topic, durability)
+    if (schema !== undefined || partitions !== undefined || !isBare(this.#settings.pipeline())) return undefined
+    for (const entry of entries) if (!isPlain(entry)) return undefined
+    const prepared = entries.map(({ body }) => preparePlain(topic, body, maxPayload))
+    checkTotal(prepared)
+    return producer.enqueue(prepared, signal)
   }
 
   /** Without a waiting turn unless a schema or a plugin takes one: calls keep their order, with options or without. */
@@ -165,16 +183,7 @@ export class BusPublisher implements Publisher {
       message.bodyBytes = ready.bodyBytes
       return ready
     })
-    if (prepared.length > 1) {
-      const bytes = prepared.reduce((sum, message) => sum + message.bodyBytes, 0)
-      if (bytes > BATCH_TOTAL_BYTES) {
-        throw new BuswayError(
-          'BATCH_TOO_LARGE',
-          `publishBatch takes ${BATCH_TOTAL_BYTES.toLocaleString('en')} bytes of bodies at most, since they are all or none in one script call; these are ${bytes.toLocaleString('en')}. Split them.`,
-          { details: { bytes } },
-        )
-      }
-    }
+    checkTotal(prepared)
     if (partitions === undefined) return producer.enqueue(prepared, signal)
     return partitions.enqueue(
       prepared,
@@ -273,6 +282,22 @@ export class BusPublisher implements Publisher {
     for (const producer of producers) producer.abandon(error)
     return { unanswered }
   }
+}
+
+function isPlain(entry: { body: unknown }): boolean {
+  for (const name in entry) if (name !== 'body') return false
+  return !(entry.body instanceof EncodedBody)
+}
+
+function checkTotal(prepared: readonly { readonly bodyBytes: number }[]): void {
+  if (prepared.length < 2) return
+  const bytes = prepared.reduce((sum, message) => sum + message.bodyBytes, 0)
+  if (bytes <= BATCH_TOTAL_BYTES) return
+  throw new BuswayError(
+    'BATCH_TOO_LARGE',
+    `publishBatch takes ${BATCH_TOTAL_BYTES.toLocaleString('en')} bytes of bodies at most, since they are all or none in one script call; these are ${bytes.toLocaleString('en')}. Split them.`,
+    { details: { bytes } },
+  )
 }
 
 const differing = (entry: number): BuswayError =>

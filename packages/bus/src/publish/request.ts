@@ -16,7 +16,7 @@ import type { Unit } from './unit.js'
 
 /** A request ends with the unit that reaches one of these; a unit is never split. */
 const REQUEST_BATCHES = 16
-const REQUEST_MESSAGES = 4 * BATCH_MESSAGES
+export const REQUEST_MESSAGES = 4 * BATCH_MESSAGES
 const REQUEST_BYTES = 256 * 1024
 
 /** What a topic's requests have in common. */
