@@ -161,6 +161,13 @@ describe('the checkers of chaos runs', () => {
       expect(found('T', history(...stages, ...once('r2', 's1')))).to.have.length(1)
       expect(found('T', history(...stages))).to.deep.equal([])
     })
+    it('excuses what was carried to a master that forgot it', () => {
+      const lost = [fault('begin'), fault('end', { lostFromMs: 50_000, lostToMs: 60_000, apart: true })]
+      expect(found('T', history(...stages, settled('r1'), ...lost))).to.deep.equal([])
+      expect(
+        found('T', history(...lost.map((entry) => ({ ...entry, keepsPublishes: true })), ...stages, settled('r1'))),
+      ).to.have.length(2)
+    })
     it('finds what is there twice', () => {
       const entries = history(...stages, settled('r1'), ...once('r2', 's1'), ...once('r3', 's1'), ...once('r4', 's2'))
       expect(found('F', entries)).to.have.length(1)

@@ -112,10 +112,11 @@ export class Reading {
     return this.#losses(atMs).some(({ keepsPublishes }) => !keepsPublishes)
   }
 
-  /** One master forgot what others went by, publishes included: a report that a flow waits for, say. */
-  get forgotApart(): boolean {
+  /** A master has forgotten, since that moment, what others went by, publishes included: a report that a flow waits for, say. */
+  forgotApart(sinceMs: number): boolean {
     return this.strikes.some(
-      ({ lostFromMs, keepsPublishes, apart }) => lostFromMs !== undefined && apart && !keepsPublishes,
+      ({ lostFromMs, lostToMs, keepsPublishes, apart }) =>
+        lostFromMs !== undefined && apart && !keepsPublishes && lostToMs >= sinceMs,
     )
   }
 

@@ -19,7 +19,7 @@ export const loss: Checker = (reading) => {
     const missing = (groups.get(topic) ?? [])
       .filter((group) => !reading.isSkipped(name) && !final.has(`${topic} ${group} ${name}`))
       .map((group) => `${name} was published to ${topic}, and in ${group} it is neither settled nor stored`)
-    const mayBeLost = reading.lostPublish(serverMs) || (reading.forgotApart && reading.isOfFlow(name))
+    const mayBeLost = reading.lostPublish(serverMs) || (reading.forgotApart(serverMs) && reading.isOfFlow(name))
     if (missing.length === 0 || !mayBeLost) return missing
     forgotten++
     return []

@@ -2,7 +2,7 @@ import { of } from '../history.js'
 import { groupBy } from '../runs.js'
 import type { Checker } from './checker.js'
 
-/** T: what a run staged exists exactly if its settle was accepted as done, all of it or none; and so does what was published as a batch. */
+/** T: what a run staged exists exactly if its settle was accepted as done, all of it or none; and so does what was published as a batch. What was carried to a master that forgot it is excused. */
 export const transactions: Checker = (reading) => [...ofSettles(reading), ...ofBatches(reading)]
 
 const ofSettles: Checker = (reading) =>
@@ -14,6 +14,7 @@ const ofSettles: Checker = (reading) =>
     if (settled && (settled.refused || settled.outcome !== 'done'))
       return there.map((name) => `${name} exists, and ${run.run}, which staged it, was not settled`)
     if (reading.lost(settled?.serverMs ?? run.startMs)) return []
+    if (reading.forgotApart(settled?.serverMs ?? run.startMs)) return []
     if (settled) return gone.map((name) => `${name} does not exist, and ${run.run}, which staged it, was settled`)
     return there.length > 0
       ? gone.map((name) => `${name} does not exist, but ${there.join(', ')} of the same settle does`)

@@ -18,7 +18,7 @@ async function noteHalves({ redis, namespace, left, now, pause }: Strikes, after
   for (;;) {
     const problem = await expectConsistent(redis, namespace).catch((error: Error) => error)
     if (problem === undefined) return
-    if (!problem.message.startsWith('CLUSTERDOWN') || now() > untilMs) return left(`after ${after}: ${problem.message}`)
+    if (!/cluster is down/i.test(problem.message) || now() > untilMs) return left(`after ${after}: ${problem.message}`)
     await pause(100)
   }
 }

@@ -173,6 +173,8 @@ export class Link {
   #applyReference(): void {
     const { stream } = this.#redis
     if (!stream) return
+    // A socket without a handle, before it connects and after it has ended, keeps each of these calls as a listener: the last one counts.
+    stream.off('connect', stream.ref).off('connect', stream.unref)
     if (this.#referenced) stream.ref()
     else stream.unref()
   }
