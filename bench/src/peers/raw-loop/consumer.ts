@@ -3,7 +3,6 @@ import { Redis } from 'ioredis'
 import { decodeBatch, randomId } from '../../../../packages/bus/dist/wire/index.js'
 import type { Body } from '../../body.js'
 import type { Consumer, ConsumerOptions, Place } from '../../peer.js'
-import { UnparsedBody } from './bodies.js'
 import { GROUP } from './group.js'
 import { TopicScripts } from './scripts.js'
 
@@ -107,8 +106,7 @@ export class RawConsumer implements Consumer {
     this.#asks ||= reply.more || reply.ranges.length > 0
     this.#pump()
     for (const { lease, value } of reply.ranges) {
-      const envelope = decodeBatch(value as Buffer)
-      for (let i = 0; i < envelope.count; i++) void this.#handler(new UnparsedBody(envelope.body(i)) as unknown as Body)
+      for (const body of decodeBatch(value as Buffer).parseAll()) void this.#handler(body as Body)
       this.#acks.push({ lease })
     }
     this.#pump()

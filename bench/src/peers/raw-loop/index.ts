@@ -6,8 +6,8 @@ import { RawProducer } from './producer.js'
 const { version } = createRequire(import.meta.url)('../../../../lua/package.json') as { version: string }
 
 /**
- * What Busway's data model and scripts allow at most: its own scripts called directly, on batches whose bytes are ready, decoded no further than
- * to the bytes of a body. No promises per message, no middleware, no JSON, no lookahead, no retries.
+ * What Busway's data model and scripts allow at most for the work that all do: its own scripts called directly, each body written as JSON, each batch read by
+ * one parse. No promises per message, no middleware, no lookahead, no retries.
  */
 export const rawLoop: Peer = {
   name: 'raw-loop',

@@ -1,19 +1,23 @@
 import { declare, publish } from '@busway/lua'
-import { BATCH_BYTES, BATCH_MESSAGES, randomId } from '../../../../packages/bus/dist/wire/index.js'
+import {
+  BATCH_BYTES,
+  BATCH_MESSAGES,
+  encodeBatch,
+  encodeProperties,
+  randomId,
+} from '../../../../packages/bus/dist/wire/index.js'
 import { BODY_BYTES, type Body, makeBody } from '../../body.js'
 import type { Place, Producer } from '../../peer.js'
-import { ReusableBatch } from './bodies.js'
 import { GROUP } from './group.js'
 import { TopicScripts } from './scripts.js'
 
 /** Requests under way at once: Redis always has one to run, another is on its way. */
 const REQUESTS = 4
+const PROPERTIES = encodeProperties({ source: 'orders' })
 
 export class RawProducer implements Producer {
   readonly #scripts: TopicScripts
   readonly #session = randomId()
-  /** By what they hold: batches that no request uses. */
-  readonly #idle = new Map<string, ReusableBatch[]>()
   #requests = 0
   #answered = 0
 
@@ -34,13 +38,12 @@ export class RawProducer implements Producer {
   }
 
   async publishBatch(bodies: Body[]): Promise<void> {
-    const shape = `${bodies.length} ${bodies[0]?.note.length}`
-    const idle = this.#idle.get(shape) ?? []
-    this.#idle.set(shape, idle)
-    const batch = idle.pop() ?? new ReusableBatch(bodies)
-    for (let i = 0; i < bodies.length; i++) batch.write(i, bodies[i] as Body)
-    await this.#send(batch)
-    idle.push(batch)
+    const messages = bodies.map((each) => {
+      const body = JSON.stringify(each)
+      const bodyBytes = Buffer.byteLength(body)
+      return { body, bodyBytes, type: undefined, contentType: undefined, headers: undefined }
+    })
+    await this.#send(encodeBatch(Date.now(), PROPERTIES, messages))
   }
 
   async publishAll(messages: number, inFlight: number, bodyBytes = BODY_BYTES): Promise<void> {
@@ -56,10 +59,10 @@ export class RawProducer implements Producer {
     await Promise.all(Array.from({ length: REQUESTS }, lane))
   }
 
-  async #send(batch: ReusableBatch): Promise<void> {
+  async #send(value: Buffer): Promise<void> {
     const number = ++this.#requests
     const lowestUnanswered = this.#answered + 1
-    const batches = [{ value: batch.bytes }]
+    const batches = [{ value }]
     const reply = await this.#scripts.run(publish, { session: this.#session, number, lowestUnanswered, batches })
     if (reply.status !== 'ok' || reply.outcomes.length > 0)
       throw new Error(`A batch was not accepted: ${reply.status}.`)

@@ -52,10 +52,11 @@ export class Intake {
     return batch === undefined ? 0 : Math.min(this.backlog.behind, concurrency)
   }
 
-  /** The size of the backlog below which there is room. */
-  refillAt(running: number): number {
+  /** The size of the backlog below which there is room, with all places taken: they are as long as it has anything. `occupied`: now. */
+  refillAt(occupied: number): number {
+    const { concurrency } = this.#settings
     const target = holdTarget(this.#lookahead, this.pace.perMessageMs)
-    return Math.max(0, target - Math.ceil((target - this.#settings.concurrency) / 2) - running)
+    return Math.max(0, target - Math.ceil((target - concurrency) / 2) - Math.max(concurrency, occupied))
   }
 
   receive(ranges: readonly HeldRange[]): void {

@@ -64,6 +64,8 @@ export class Processor {
   readonly #freeSlots: number[]
   #isStopped = false
   #soloRuns = false
+  /** When the last run ended. */
+  #endedMs = 0
 
   constructor(
     subject: RunSubject,
@@ -171,7 +173,8 @@ export class Processor {
   }
 
   async #work(slot: number): Promise<void> {
-    for (let run = this.#next(slot); run !== undefined; run = this.#next(slot)) {
+    // The end of one is the begin of the next: one look at the clock.
+    for (let run = this.#next(slot); run !== undefined; run = this.#next(slot, this.#endedMs)) {
       let ending = this.#run(run)
       if (ending instanceof Promise) ending = await ending
       // Its slot is another's by now, and its outcome is told.
@@ -197,7 +200,8 @@ export class Processor {
   }
 
   #ended(run: Run, ending: Ending): number {
-    const runMs = run.ranMs(performance.now())
+    this.#endedMs = performance.now()
+    const runMs = run.ranMs(this.#endedMs)
     run.end()
     this.#leave(run)
     if (run.member?.isSample !== false) this.#pace.observe(runMs, ending.waited)
@@ -206,11 +210,10 @@ export class Processor {
   }
 
   /** The next message's run, in this slot; `undefined` if none may start now. */
-  #next(slot: number): Run | undefined {
-    for (;;) {
+  #next(slot: number, beginMs = performance.now()): Run | undefined {
+    for (let nowMs = beginMs; ; nowMs = performance.now()) {
       const first = this.#backlog.first
       if (first === undefined || !this.#mayStart(first)) return undefined
-      const nowMs = performance.now()
       if (!this.#slice.has(nowMs)) return undefined
 
       const range = this.#backlog.take() as HeldRange
@@ -218,13 +221,15 @@ export class Processor {
       const run = new Run(this.#subject, message, range, this.#backlog.index)
       run.startedMs = nowMs
       run.slot = slot
-      if (this.#backlog.size === this.refillAt) this.#host.refill()
+      const mustRefill = this.#backlog.size === this.refillAt
       if (range.failure !== undefined && isExhausted(this.#settings.retry, range.failure)) {
         this.#conclusion.exhausted(run)
+        if (mustRefill) this.#host.refill()
         continue
       }
       if (this.#isExpired(run)) {
         this.#conclusion.expired(run)
+        if (mustRefill) this.#host.refill()
         continue
       }
       this.running++
@@ -233,6 +238,8 @@ export class Processor {
       this.#soloRuns = range.held.solo
       this.#batching?.gatherer.taken(run)
       this.#watch.started(run)
+      // What runs counts as held.
+      if (mustRefill) this.#host.refill()
       return run
     }
   }
