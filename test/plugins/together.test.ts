@@ -10,6 +10,7 @@ import { avro, schema } from '@busway/plugin-schema'
 import { tracing } from '@busway/plugin-tracing'
 import { expect } from 'chai'
 import { spans as makeSpans } from '../plugin-tracing/spans.js'
+import { isFull } from '../support/effort.js'
 import { Received } from '../support/received.js'
 import { world as makeWorld } from '../support/world.js'
 
@@ -81,10 +82,11 @@ describe('all plugins together', function () {
     await bus.close()
   }
 
-  it('do what each does alone, in each of the 120 orders of those that a message meets', async () => {
+  it(`do what each does alone, in ${isFull ? 'each' : 'every fifth'} of the 120 orders of those that a message meets`, async () => {
     const names = Object.keys(onTheWay) as Name[]
-    const orders = permutations(names)
-    expect(orders).to.have.length(120)
+    const all = permutations(names)
+    expect(all).to.have.length(120)
+    const orders = isFull ? all : all.filter((_, i) => i % 5 === 0)
     for (let i = 0; i < orders.length; i += 4) await Promise.all(orders.slice(i, i + 4).map(works))
     expect(spans.ended.items.length).to.be.at.least(orders.length)
   })

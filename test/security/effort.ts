@@ -1,5 +1,7 @@
-/** How much a fuzz test does: 100,000 inputs in all where there is time (`BUSWAY_FUZZ=full`, as CI sets it), a part of them otherwise. */
-export const inputs = (full: number): number => (process.env.BUSWAY_FUZZ === 'full' ? full : Math.ceil(full / 20))
+import { isFull } from '../support/effort.js'
+
+/** How much a fuzz test does: 100,000 inputs in all where there is time, a part of them otherwise. */
+export const inputs = (full: number): number => (isFull ? full : Math.ceil(full / 20))
 
 /** No input may take longer than this, on a machine that does other things as well. */
 export const HANG_MS = 2_000
