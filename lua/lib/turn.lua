@@ -11,7 +11,8 @@ function lib.notItsTurn(group, session, epoch, number)
   session.lease, session.leaseMs = tonumber(known.lease), tonumber(known.ttl)
   session.solo, session.closing = tonumber(known.solo), known.closing
   session.unseen = known.unseen and known.unseen ~= ''
-  author.producer, author.session = session.id, session.key
+  -- After a sync in another name: a server that was rolled back gives the numbers out again that its destinations may have seen.
+  author.producer, author.session = epoch == '0' and session.id or session.id .. '~' .. epoch, session.key
   endingGroup = group
   return nil
 end

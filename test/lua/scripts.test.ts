@@ -16,6 +16,7 @@ import {
   type Settle,
   scriptNames,
   stats,
+  sync,
 } from '@busway/lua'
 import { expect } from 'chai'
 import { decodeBodies, encodeBatch } from './batch.js'
@@ -177,6 +178,35 @@ describe('the scripts', () => {
       await driven.scripts.run(purge, TOPIC, { group: 'g', what: 'waiting', limit: 10, producer: 'freshAAA' })
       expect(await owned()).to.equal(1)
       expect(await reports()).to.deep.equal([{ id: 'mine', group: 'g', outcome: 'purged', last: true }])
+    })
+
+    it('is not taken for what a server forgot after it was relayed', async () => {
+      await enter('busAAAAA~1')
+      await put([{ value: encodeBatch([1]) }])
+      const { lastLease } = await go('busAAAAA~1')
+      const settling = (body: string, epoch: number) => {
+        const staged = [{ topic: OTHER, batch: { value: encodeBatch([body]) } }]
+        return go('busAAAAA~1', { epoch, settles: [{ lease: lastLease, index: 0, outcome: 'done', staged }] })
+      }
+      const relayed = async () => {
+        const { entries } = await driven.scripts.run(outboxRead, TOPIC, { limit: 100 })
+        return (await driven.scripts.run(relay, OTHER, { entries: entries.map(({ entry }) => entry) })).applied
+      }
+      const keys = await place.redis.keys(driven.scripts.key(TOPIC, '*'))
+      const dumps = await Promise.all(keys.map((key) => place.redis.dumpBuffer(key)))
+      await settling('forgotten', 0)
+      expect(await relayed()).to.equal(1)
+      // The replica that is master now had not received the settle; its client never heard of it.
+      await place.redis.del(...(await place.redis.keys(driven.scripts.key(TOPIC, '*'))))
+      await Promise.all(keys.map((key, i) => place.redis.restore(key, 0, dumps[i] as Buffer)))
+      driven.advanced.set('busAAAAA~1', 1)
+      await driven.scripts.run(sync, TOPIC, { group: 'g@1', session: 'busAAAAA~1', epoch: 1, known: [lastLease] })
+      await settling('again', 1)
+      expect(await relayed()).to.equal(1)
+      await driven.scripts.run(outboxTrim, TOPIC, {
+        destination: OTHER,
+        tags: (await driven.scripts.run(outboxRead, TOPIC, { limit: 100 })).entries.map(({ tag }) => tag),
+      })
     })
 
     it('is relayed once, however often', async () => {
