@@ -263,6 +263,26 @@ describe('flows', () => {
     expect((await ended(bus, id)).state).to.equal('done')
   })
 
+  it('tell a handler nothing of children that a server forgot to have ended, or of a flow that it forgot', async () => {
+    const bus = flowing()
+    await doubling()
+    const told = new Received<unknown>()
+    await bus.consume('whole', async (_, ctx) => {
+      const key = `${w.namespace}:{$flow}:x:flow:flow:rolled`
+      const asked = () => ctx.children().catch(({ code, message }) => `${code} ${message}`)
+      await w.redis.hset(key, 's0', 'r')
+      told.add(await asked())
+      const kept = await w.redis.dumpBuffer(key)
+      await w.redis.del(key)
+      told.add(await asked())
+      await w.redis.restore(key, 60_000, kept)
+    }).ready
+    await bus.flows.publish(whole([part(1)]), { id: 'rolled' })
+    const [notEnded, gone] = await told.count(2)
+    expect(notEnded).to.match(/^LEASE_LOST ctx.children: rolled\/0 has not ended, .*rolled back/)
+    expect(gone).to.match(/^UNKNOWN_MESSAGE ctx.children: the flow rolled is not there any more/)
+  })
+
   it('fail with the children that a handler added', async () => {
     const bus = flowing()
     await w.bus().consume('parts', () => {

@@ -27,13 +27,25 @@ export function childrenOf(store: Store, { message }: Delivery): FlowContext['ch
 
 async function directChildren(store: Store, flow: string, node: number): Promise<FlowChild[]> {
   const [definition] = await store.read(flow, [`d${node}`])
-  if (definition === undefined) return []
+  if (definition === undefined)
+    throw new BuswayError(
+      'UNKNOWN_MESSAGE',
+      `ctx.children: the flow ${flow} is not there any more. It ended longer ago than \`keep\`, was abandoned, or Redis was rolled back; what its children gave is gone.`,
+    )
   const children = await readNodes(store, flow, JSON.parse(definition).children)
   return children.map((child) => childOf(flow, child))
 }
 
+/** In these a message counts as ended for those that wait for it. */
+const ENDED = ['d', 'f', 'q', 'x']
+
 function childOf(flow: string, record: NodeRecord): FlowChild {
   const { node, run, definition, state, results } = record
+  if (!ENDED.includes(state))
+    throw new BuswayError(
+      'LEASE_LOST',
+      `ctx.children: ${messageId(flow, node, run)} has not ended, though this message waits for it: Redis was rolled back since (a failover, or a restart that lost a moment). What this run gives is refused, and the message comes again when its children have ended.`,
+    )
   const error = state === 'd' ? undefined : errorOf(record)
   const result = results.find((end) => end.outcome === 'done')?.result
   return {

@@ -126,7 +126,10 @@ export interface FlowWait {
 
 /** What handlers of a flow's messages have. */
 export interface FlowContext<T extends object = Record<string, unknown>> {
-  /** The children that have ended, in the order in which they were given; those that its handler added come last. Empty outside of a flow. */
+  /**
+   * The children that have ended, in the order in which they were given; those that its handler added come last. Empty outside of a flow. Rejects with
+   * `UNKNOWN_MESSAGE` if the flow is not there any more, and with `LEASE_LOST` if Redis has been rolled back to when one of them had not ended.
+   */
   children(): Promise<FlowChild[]>
   /**
    * Adds children to the message that is handled. Return what it resolves with: the message is handled once more when they have ended. Rejects with
