@@ -254,6 +254,20 @@ describe('what the subscriptions of a pattern share', () => {
       })
     }
 
+    it('waits for what another may be given that asked out of its turn, and for that to be given back', async () => {
+      const share = shareAhead(2, 40)
+      const [renewing, alone] = [new Topic(share, 1, []), new Topic(share, 1, [])] as const
+      renewing.asked = renewing.place.roomAside(10)
+      alone.suspect = true
+      alone.pump()
+      alone.answer()
+      await turn()
+      expect(alone.running).to.equal(0)
+      renewing.answer()
+      await turn()
+      expect([renewing.backlog, renewing.running, alone.running]).to.deep.equal([0, 0, 1])
+    })
+
     it('has two of them run one after the other', async () => {
       const share = shareAhead(2, 40)
       const topics = [new Topic(share, 1, []), new Topic(share, 1, [])] as const

@@ -62,7 +62,7 @@ export class Worker {
   }
 }
 
-/** Resolves when the worker's subscription is ready. */
+/** Resolves when the worker's subscription is ready, or when it is gone: what it handles first may kill it before it has said so. */
 export async function startWorker(setup: WorkerSetup): Promise<Worker> {
   const child = fork(new URL('./worker-program.ts', import.meta.url), {
     execArgv: ['--import', 'tsx'],
@@ -70,11 +70,13 @@ export async function startWorker(setup: WorkerSetup): Promise<Worker> {
   })
   const worker = new Worker(child)
   try {
-    await worker.reports.until(
+    const ready = worker.reports.until(
       (reports) => reports.some(({ event }) => event !== 'started'),
       'a worker to be ready',
       30_000,
     )
+    await Promise.race([ready, worker.exited])
+    ready.catch(() => undefined)
     const failed = worker.of('failed')[0]
     if (failed) throw new Error(`a worker failed: ${failed.error}`)
   } catch (error) {

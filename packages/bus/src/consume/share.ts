@@ -99,6 +99,11 @@ export class Share {
     if (this.#toStart.size > 0) this.#schedule()
   }
 
+  /** It asks out of its turn, and may be given something. @internal */
+  asksAside(place: Place): void {
+    this.#holding.add(place)
+  }
+
   /** @internal */
   changed(place: Place, held: number, by: number): void {
     this.#held += by
@@ -199,7 +204,7 @@ export class Place {
 
   /** Whether it holds anything in Redis, or is about to. */
   get holds(): boolean {
-    return this.#held > 0 || this.host.leased() > 0
+    return this.#held > 0 || this.host.leased() > 0 || this.host.held() > 0
   }
 
   get isShut(): boolean {
@@ -233,6 +238,12 @@ export class Place {
     const room = this.#share.room(this, own)
     if (room > 0) this.#count(this.#held + room)
     return room
+  }
+
+  /** It goes on waiting for a wake with a request that is sent anyway: that needs no turn, and no room. But it may be given something, beside which nothing runs alone. */
+  roomAside(own: number): number {
+    if (own > 0) this.#share.asksAside(this)
+    return own
   }
 
   /** It asks for nothing more. What still runs goes on to count as running. */

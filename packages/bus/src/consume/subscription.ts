@@ -237,8 +237,8 @@ class ConsumerSubscription implements OwnedSubscription {
       room: (asked, isIdle) => {
         const { keptBack, isAtRisk } = session.settler
         const own = this.#intake.room(processor.occupied + asked + keptBack, isAtRisk)
-        // Who renews and goes on waiting for a wake need not have its turn for that.
-        return this.#place === undefined || (isIdle && !this.#place.isShut) ? own : this.#place.room(own)
+        if (this.#place === undefined) return own
+        return isIdle && !this.#place.isShut ? this.#place.roomAside(own) : this.#place.room(own)
       },
       received: (ranges, times) => {
         this.#received(ranges, processor)
