@@ -166,7 +166,7 @@ describe('a publish that waits for replicas', () => {
     await replica.pause()
     await bus.publish('orders.paid', 7, { durability: 'memory' })
     const { error } = await w.log.first(({ destination }) => destination === 'invoices.wanted')
-    expect(error).to.contain('0 of 1 replicas')
+    expect(error).to.contain('0 of 1 replicas').and.contain('it stays in the outbox')
     expect(await received.count(1)).to.deep.equal([7])
     const outbox = async () => (await bus.topic('orders.paid').stats()).outbox
     expect(await outbox()).to.equal(1)

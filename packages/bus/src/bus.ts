@@ -156,7 +156,8 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
     const wanted = this.#settings.durability
     if (wanted === undefined) return {}
     const runner = (): BusRunner => this.#durableRunner()
-    return { durable: { runner, confirmation: (topic) => new Confirmation(topic, runner().of(topic), wanted) } }
+    const advice = 'See to the replicas; it stays in the outbox until they have it.'
+    return { durable: { runner, confirmation: (topic) => new Confirmation(topic, runner().of(topic), wanted, advice) } }
   }
 
   #durableRunner(): BusRunner {

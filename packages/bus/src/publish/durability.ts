@@ -40,15 +40,20 @@ export interface Confirmed<Reply> {
   readonly unconfirmed?: BuswayError
 }
 
+/** What a caller is told to do; who tries again by itself says so. */
+const ADVICE = 'See to the replicas, or publish again with an id of your own where twice would be wrong.'
+
 export class Confirmation {
   readonly #topic: string
   readonly #runner: TopicRunner
   readonly #wanted: Wanted
+  readonly #advice: string
 
-  constructor(topic: string, runner: TopicRunner, wanted: Wanted) {
+  constructor(topic: string, runner: TopicRunner, wanted: Wanted, advice = ADVICE) {
     this.#topic = topic
     this.#runner = runner
     this.#wanted = wanted
+    this.#advice = advice
   }
 
   /** Rejects with CONFIG_INVALID where the server can never confirm it. Before anything is published. */
@@ -108,7 +113,7 @@ export class Confirmation {
   #unconfirmed(what: string, options: { details?: Record<string, unknown>; cause?: unknown } = {}): BuswayError {
     return new BuswayError(
       'PUBLISH_UNKNOWN',
-      `The publish to ${this.#topic} is on the primary at ${this.#runner.address.text}, but ${what}: a failover may lose it. See to the replicas, or publish again with an id of your own where twice would be wrong.`,
+      `The publish to ${this.#topic} is on the primary at ${this.#runner.address.text}, but ${what}: a failover may lose it. ${this.#advice}`,
       options,
     )
   }

@@ -203,7 +203,7 @@ export class Producer {
 
   /**
    * How much goes into the next request, where one could take all that waits: about a half, in whole batches. Redis has that while the other is written, and from
-   * then on both have something to do. (500 in flight: 1.2 to 1.25 times as many messages a second.)
+   * then on both have something to do. What it gives is in docs/performance.md.
    */
   #share(): number {
     const { messages } = this.#queue
