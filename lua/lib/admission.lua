@@ -45,43 +45,82 @@ function lib.takeBack(id)
   acceptedIds[message.name] = nil
 end
 
+-- All keys are there from the beginning: a table that grows is made twice.
+function lib.messageOf(batch, index, position)
+  return { batch = batch, index = index, position = position, calls = false, described = false }
+end
+
+-- `keys`: of the guards, by their position.
+function lib.addCalls(messages, calls, keys)
+  for _, c in ipairs(calls) do
+    local message = messages[c.message + 1]
+    if message then
+      c.keys = c.keys or keys[c.guard] or {}
+      if message.calls then message.calls[#message.calls + 1] = c else message.calls = { c } end
+    end
+  end
+end
+
+-- What a guard's check answered. Answers what ends the matter, and whose word that is.
+local function judged(guard, message, unit, isDone, ...)
+  if not isDone then
+    lib.blame(guard.name, (...))
+    return { 'reject', 'the guard failed' }, guard.name
+  end
+  for i = 1, select('#', ...) do
+    local verdict = select(i, ...)
+    if verdict and verdict[1] == 'defer' then
+      message.due = now + verdict[2]
+    elseif verdict and verdict[1] == 'replace' then
+      unit.replaced[#unit.replaced + 1] = verdict[2]
+    elseif verdict then
+      return verdict, guard.name
+    end
+  end
+end
+
 function lib.checkMessage(m, message, unit)
   for _, c in ipairs(message.calls) do
     local guard = publishGuards[c.guard]
     if guard and guard.guard.check then
       m.keys = c.keys
-      unit.shared[c.guard] = unit.shared[c.guard] or {}
-      local verdicts = { pcall(guard.guard.check, m, c.args, unit.shared[c.guard]) }
-      if not verdicts[1] then
-        lib.blame(guard.name, verdicts[2])
-        return { 'reject', 'the guard failed' }, guard.name
+      local shared = unit.shared[c.guard]
+      if not shared then
+        shared = {}
+        unit.shared[c.guard] = shared
       end
-      for i = 2, #verdicts do
-        local verdict = verdicts[i]
-        if verdict[1] == 'defer' then
-          message.due = now + verdict[2]
-        elseif verdict[1] == 'replace' then
-          unit.replaced[#unit.replaced + 1] = verdict[2]
-        else
-          return verdict, guard.name
-        end
-      end
+      local verdict, by = judged(guard, message, unit, pcall(guard.guard.check, m, c.args, shared))
+      if verdict then return verdict, by end
+    end
+  end
+end
+
+local function applyGuards(message)
+  for _, c in ipairs(message.calls) do
+    local guard = publishGuards[c.guard]
+    if guard and guard.guard.apply then
+      message.described.keys = c.keys
+      local applied, problem = pcall(guard.guard.apply, message.described, c.args)
+      if not applied then lib.blame(guard.name, problem) end
     end
   end
 end
 
 function lib.describe(message, index)
   local batch = message.batch
-  return { id = lib.messageId(batch.id, batch.total, message.index), index = index, key = lib.orderingKey(batch), topic = topicName, now = now }
+  return {
+    id = lib.messageId(batch.id, batch.total, message.index), index = index, key = lib.orderingKey(batch),
+    topic = topicName, now = now, keys = false,
+  }
 end
 
 -- unit: list of { batch, index, position, calls }. Adds to `plan` (answering the plan to go on with) and to `outcomes`.
 -- `binding`: whether a guard may refuse. What a settle published cannot be undone.
 function lib.admitUnit(plan, messages, outcomes, binding)
-  local unit, named = { shared = {}, replaced = {} }, {}
+  local unit, named = { shared = {}, replaced = {} }, nil
   for index, message in ipairs(messages) do
     local own = message.batch.own
-    if lib.exists(message.batch) or own and named[own] then
+    if own and (lib.exists(message.batch) or named and named[own]) then
       message.out = true
       outcomes[#outcomes + 1] = { message.position, 'duplicate', own }
     elseif message.calls then
@@ -99,7 +138,10 @@ function lib.admitUnit(plan, messages, outcomes, binding)
         return plan
       end
     end
-    if own and not message.out then named[own] = true end
+    if own and not message.out then
+      named = named or {}
+      named[own] = true
+    end
   end
   if #unit.replaced > 0 then
     lib.enqueue(plan) -- what is replaced may be of this very request
@@ -113,17 +155,8 @@ function lib.admitUnit(plan, messages, outcomes, binding)
   end
   for _, message in ipairs(messages) do
     if not message.out then
-      local batch = message.batch
-      local due = message.due or batch.due
-      lib.planRange(plan, batch, message.index, 1, due)
-      for _, c in ipairs(message.calls or {}) do
-        local guard = publishGuards[c.guard]
-        if guard and guard.guard.apply then
-          message.described.keys = c.keys
-          local applied, problem = pcall(guard.guard.apply, message.described, c.args)
-          if not applied then lib.blame(guard.name, problem) end
-        end
-      end
+      lib.planRange(plan, message.batch, message.index, 1, message.due or message.batch.due)
+      if message.calls then applyGuards(message) end
     end
   end
   return plan
@@ -136,13 +169,7 @@ function lib.admitBatch(plan, batch, calls, keys)
     return plan
   end
   local messages = {}
-  for index = 0, batch.total - 1 do messages[index + 1] = { batch = batch, index = index, position = index } end
-  for _, c in ipairs(calls) do
-    local message = messages[c.message + 1]
-    if message then
-      message.calls = message.calls or {}
-      message.calls[#message.calls + 1] = { guard = c.guard, args = c.args, keys = c.keys or keys[c.guard] or {} }
-    end
-  end
+  for index = 0, batch.total - 1 do messages[index + 1] = lib.messageOf(batch, index, index) end
+  lib.addCalls(messages, calls, keys)
   return lib.admitUnit(plan, messages, {}, false)
 end

@@ -54,18 +54,23 @@ function lib.planBatch(plan, batch)
   end
 end
 
--- Ready messages that follow one another in a batch are one range, however many units they came in.
+-- Ready messages that follow one another in a batch are one range, however many units they came in; written when it is whole.
 function lib.planBack(plan, batch, from, n)
   local last = plan.last
-  if last and last.id == batch.id and last.from + last.n == from then
+  if last and last.batch == batch and last.from + last.n == from then
     last.n = last.n + n
   else
-    last = { id = batch.id, from = from, n = n }
-    plan.last = last
-    plan.back[#plan.back + 1] = false
+    lib.closeBack(plan)
+    plan.last = { batch = batch, from = from, n = n }
   end
-  plan.back[#plan.back] = lib.rangeText(batch.id, batch.total, last.from, last.n, batch.traits)
   plan.backCount = plan.backCount + n
+end
+
+function lib.closeBack(plan)
+  local last = plan.last
+  if not last then return end
+  plan.back[#plan.back + 1] = lib.rangeText(last.batch.id, last.batch.total, last.from, last.n, last.batch.traits)
+  plan.last = nil
 end
 
 -- Each by itself, so that it can be found by its name. Of those for the front the last to be due is the first to be taken.
@@ -85,7 +90,14 @@ function lib.planRange(plan, batch, from, n, due)
   lib.planBatch(plan, batch)
   if due and due > now then return lib.planDue(plan, batch, from, n, due) end
   batch.ready = batch.ready + n
-  if n < batch.total then batch.parts[#batch.parts + 1] = { from = from, count = n, total = batch.total, batch = batch.id } end
+  if n < batch.total then
+    local part = batch.parts[#batch.parts]
+    if part and part.from + part.count == from then
+      part.count = part.count + n
+    else
+      batch.parts[#batch.parts + 1] = { from = from, count = n, total = batch.total, batch = batch.id }
+    end
+  end
   if batch.front then
     table.insert(plan.front, 1, lib.rangeText(batch.id, batch.total, from, n, batch.traits)) -- the last to be published is the first to be taken
     plan.frontCount = plan.frontCount + n
@@ -136,6 +148,7 @@ end
 
 function lib.enqueue(plan)
   if #plan.batches == 0 then return end
+  lib.closeBack(plan)
   local groups = lib.allGroups()
   -- 1. The bytes: the first write, and one that Redis refuses when it is full.
   lib.callAll('MSET', plan.values)

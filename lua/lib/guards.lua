@@ -25,6 +25,14 @@ function lib.argumentsAt(at, n)
   return args
 end
 
+-- MessagePack of `[message, guard from 1, [argument, ...], ...]` -> list of { message = position from 0, guard, args }
+function lib.readPublishCalls(packed)
+  if packed == '' then return {} end
+  local calls, flat = {}, cmsgpack.unpack(packed)
+  for i = 1, #flat, 3 do calls[(i + 2) / 3] = { message = flat[i], guard = flat[i + 1], args = flat[i + 2], keys = false } end
+  return calls
+end
+
 -- `<guard> <n>;...` with the arguments after it -> list of { guard = position from 1, args }, the position after them
 function lib.readGuardCalls(at)
   local calls, descriptor = {}, ARGV[at]

@@ -12,10 +12,10 @@ function lib.flatOutcomes(outcomes)
 end
 
 -- Answers the reply to give if the request may not run, else nil and the last number's record. A repeated request writes its producer's entry
--- again, so that a WAIT after it waits for something.
-function lib.notItsTurn(session, number)
+-- again, so that a WAIT after it waits for something. `record`: what the key has, if it was read before.
+function lib.notItsTurn(session, number, record)
   local key = P .. 'p:' .. session
-  local record = lib.record or call('GET', key)
+  record = record or call('GET', key)
   if not record then return { 2 } end
   local last = { number = tonumber(string.match(record, '^%d+')), outcomes = string.sub(record, -2) == ' o' }
   if number == last.number + 1 then return nil, last end
@@ -25,7 +25,7 @@ function lib.notItsTurn(session, number)
   return { 0, now, kept and lib.flatOutcomes(cmsgpack.unpack(kept)) or {}, {}, 0 }
 end
 
--- The request's batches, from position 10, and where what follows them begins; nil if one is no batch.
+-- The request's batches, from position 10; nil if one is no batch.
 function lib.readBatches(session, number)
   local n, marks = tonumber(ARGV[4]), {}
   for batch, special in string.gmatch(ARGV[5], '(%d+)(%a[^;]*);') do marks[tonumber(batch)] = special end
@@ -41,7 +41,7 @@ function lib.readBatches(session, number)
     if not batch then return nil end
     batches[i + 1] = batch
   end
-  return batches, ownAt
+  return batches
 end
 
 -- Forgets outcomes that the client has, keeps this request's, and writes its number.

@@ -7,13 +7,8 @@ function lib.readStaged(at, n)
     local own = ARGV[at + 2]
     local batch = lib.readBatch(ARGV[at + 3], ARGV[at + 1], nil, own)
     if not batch then return nil, at end
-    local publish = { topic = ARGV[at], batch = batch, keys = ARGV[at + 4], calls = {} }
-    local descriptor = ARGV[at + 5]
+    local publish = { topic = ARGV[at], batch = batch, keys = ARGV[at + 4], calls = lib.readPublishCalls(ARGV[at + 5]) }
     at = at + 6
-    for message, guard, m in string.gmatch(descriptor, '(%d+) (%d+) (%d+);') do
-      publish.calls[#publish.calls + 1] = { message = tonumber(message), guard = guard + 1, args = lib.argumentsAt(at, tonumber(m)) }
-      at = at + m
-    end
     staged[i] = publish
   end
   return staged, at

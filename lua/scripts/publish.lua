@@ -2,8 +2,8 @@
 --
 -- KEYS  meta, never
 -- ARGV  1 session  2 number  3 lowest unanswered number  4 batches  5 marks (`<batch><marks>;...`)  6 units (sizes, `3,1,...`; '': each message is one)
---       7 guard calls (`<message> <guard> <n>;...`)  8 guard keys (JSON)  9 '', or `-` if its producer keeps units for which there is no room, or the bus that is to be told of room then
---       10.. the batches; the own ids of those marked `i`; the guards' arguments
+--       7 guard calls (MessagePack, see lib/guards; '': none)  8 guard keys (JSON)  9 '', or `-` if its producer keeps units for which there is no room, or the bus that is to be told of room then
+--       10.. the batches; the own ids of those marked `i`
 -- Returns { 0, now, outcomes, guard errors, outbox has entries (0 or 1) }, { 1, last number } (gap), { 2 } (unknown producer) or
 --       { 3 } (the topic was deleted, and this producer is forgotten). Outcomes, of what was not plainly accepted:
 --       message, 'duplicate', id  or  message, 'reject', guard, reason, retryMs or -1
@@ -14,21 +14,18 @@
 --       batch: none. A message alone that is pushed to a session that waits: 14. Each further group: 3. With ordering keys 2 more a group, and 2 per key that has messages already; with a priority 2 a group. In a topic that retains 3 more,
 --       and 5 to trim.
 
+local session, number, record = ARGV[1], tonumber(ARGV[2]), nil
+
+-- 0. One message, without marks and guards?
+if #ARGV == 10 and ARGV[5] == '' and ARGV[7] == '' then
+  --@include lib/publish-one
+end
+
 --@include lib/call
 --@include lib/time
 --@include lib/counts
 --@include lib/groups
 --@include lib/wake
-
-local session, number = ARGV[1], tonumber(ARGV[2])
-
--- 0. One message, without marks and guards?
-if #ARGV == 10 and ARGV[5] == '' and ARGV[7] == '' then
-  --@include lib/publish-one
-  local reply = lib.publishOne(session, number, ARGV[10])
-  if reply then return reply end
-end
-
 --@include lib/range
 --@include lib/batches
 --@include lib/enqueue
@@ -36,7 +33,7 @@ end
 --@include lib/producer
 
 -- 1. Is it this request's turn?
-local answer, last = lib.notItsTurn(session, number)
+local answer, last = lib.notItsTurn(session, number, record)
 if answer then return answer end
 if lib.noted('deleted') > 0 then
   call('DEL', P .. 'p:' .. session, P .. 'p:' .. session .. ':o') -- no request of it that is still on its way shall run
@@ -44,7 +41,7 @@ if lib.noted('deleted') > 0 then
 end
 
 -- 2. Read all of it, so that nothing is found wrong once something is written.
-local batches, at = lib.readBatches(session, number)
+local batches = lib.readBatches(session, number)
 if not batches then return redis.error_reply('INVALID a batch cannot be read') end
 
 -- 3. Accept: in one piece, or with guards unit by unit.
@@ -71,7 +68,7 @@ else
   --@include lib/admission
   --@include lib/admit-units
   author.producer = session .. '-' .. ARGV[2] -- of what this request alone tells others
-  plan = lib.admitUnits(plan, batches, at, outcomes)
+  plan = lib.admitUnits(plan, batches, outcomes)
   reports = outboxGrew -- what was replaced had someone to be told
 end
 

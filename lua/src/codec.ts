@@ -73,15 +73,62 @@ export function batchMarks(batch: BatchToPublish): string {
   return marks
 }
 
-/** `<message> <guard> <number of arguments>;...`; the arguments themselves go to `args`, binary-safe. */
-export function publishGuardCalls(calls: readonly PublishGuardCall[] | undefined, args: Arg[]): string {
+/** `[message, guard from 1, [argument, ...], ...]` as MessagePack: one argument of the script, however many messages have guards. '' for none. */
+export function publishGuardCalls(calls: readonly PublishGuardCall[] | undefined): Arg {
   if (calls === undefined || calls.length === 0) return ''
-  let descriptor = ''
-  for (const call of calls) {
-    descriptor += `${call.message} ${call.guard} ${call.args.length};`
-    for (const arg of call.args) args.push(arg)
+  const pack = new MessagePack(calls.reduce((bytes, { args }) => args.reduce(addBytes, bytes + 15), 5))
+  pack.list(3 * calls.length)
+  for (const { message, guard, args } of calls) {
+    pack.integer(message)
+    pack.integer(guard + 1)
+    pack.list(args.length)
+    for (const arg of args) pack.text(arg)
   }
-  return descriptor
+  return pack.written()
+}
+
+/** The most that it takes. */
+const addBytes = (bytes: number, arg: Arg): number =>
+  bytes + 5 + (typeof arg === 'number' ? 25 : typeof arg === 'string' ? 3 * arg.length : arg.byteLength)
+
+/** The little of MessagePack that is needed, each in its longest form. Source: the specification at msgpack.org. */
+class MessagePack {
+  readonly #out: Buffer
+  #at = 0
+
+  constructor(mostBytes: number) {
+    this.#out = Buffer.allocUnsafe(mostBytes)
+  }
+
+  list(items: number): void {
+    this.#word(0xdd, items)
+  }
+
+  integer(value: number): void {
+    this.#word(0xce, value)
+  }
+
+  /** Scripts are given texts, of numbers as well. */
+  text(value: Arg): void {
+    const start = this.#at + 5
+    let bytes: number
+    if (typeof value === 'object') {
+      this.#out.set(value, start)
+      bytes = value.byteLength
+    } else bytes = this.#out.write(String(value), start)
+    this.#word(0xdb, bytes)
+    this.#at += bytes
+  }
+
+  written(): Buffer {
+    return this.#out.subarray(0, this.#at)
+  }
+
+  #word(tag: number, value: number): void {
+    this.#out[this.#at] = tag
+    this.#out.writeUInt32BE(value, this.#at + 1)
+    this.#at += 5
+  }
 }
 
 /** `<guard> <number of arguments>;...` */

@@ -64,8 +64,7 @@ function pushSettle(out: Arg[], settle: Settle): void {
       const staged = settle.staged ?? []
       out.push(settle.result ?? '', staged.length)
       for (const { topic, batch, guardCalls: calls, guardKeys: keys } of staged) {
-        out.push(topic, batchMarks(batch), batch.id ?? '', batch.value, guardKeys(keys))
-        withArgs(out, calls, publishGuardCalls)
+        out.push(topic, batchMarks(batch), batch.id ?? '', batch.value, guardKeys(keys), publishGuardCalls(calls))
       }
       break
     }

@@ -17,8 +17,7 @@ export const publish: Script<PublishRequest, PublishReply> = {
       marks += `${i}${mark};`
       if (batch.id !== undefined) ids.push(batch.id)
     }
-    const guardArgs: Arg[] = []
-    const calls = publishGuardCalls(guardCalls, guardArgs)
+    const calls = publishGuardCalls(guardCalls)
     return [
       session,
       number,
@@ -31,7 +30,6 @@ export const publish: Script<PublishRequest, PublishReply> = {
       keeps === undefined ? '' : (keeps.bus ?? '-'),
       ...values,
       ...ids,
-      ...guardArgs,
     ]
   },
 

@@ -16,7 +16,7 @@ export const publishGuard: Omit<PublishGuard, 'args'> = {
   lua: `
     return {
       check = function(m, args, shared)
-        local key, mode, window = m.keys[1] .. args[1], args[2], tonumber(args[3])
+        local key, mode = m.keys[1] .. args[1], args[2]
         local known = shared[key] or redis.call('GET', key)
         if mode == 'window' or mode == 'until-settled' then
           if known then return duplicate(known) end
@@ -25,15 +25,15 @@ export const publishGuard: Omit<PublishGuard, 'args'> = {
         end
         shared[key] = m.id
         if mode == 'debounce' then
-          if known then return replace(known), defer(window) end
-          return defer(window)
+          if known then return replace(known), defer(args[3]) end
+          return defer(args[3])
         end
         if known then return replace(known) end
       end,
       apply = function(m, args)
-        local key, mode, window = m.keys[1] .. args[1], args[2], tonumber(args[3])
+        local key, mode = m.keys[1] .. args[1], args[2]
         if mode == 'window' or mode == 'debounce' then
-          redis.call('SET', key, m.id, 'PX', window)
+          redis.call('SET', key, m.id, 'PX', args[3])
         else
           redis.call('SET', key, m.id) -- deleted with the message that owns it
         end
