@@ -19,18 +19,25 @@ export class Lifecycle {
     return this.#inside.getStore() === true
   }
 
-  /** Starts each plugin once. Rejects with CONFIG_INVALID, its cause being what the plugin threw; then the rest is not started. */
+  /** Starts each plugin once. Rejects with CONFIG_INVALID, its cause being what the plugin threw; then the rest is not started. One call at a time. */
   async start(plugins: readonly Declared[]): Promise<void> {
-    for (const declared of plugins) {
-      if (this.#started.includes(declared)) continue
-      this.#started.push(declared)
-      for (const start of declared.starts) {
-        try {
-          await this.#inside.run(true, async () => start())
-        } catch (error) {
-          throw this.#failed(declared.plugin.name, error)
-        }
+    try {
+      for (const declared of plugins) {
+        if (this.#started.includes(declared)) continue
+        this.#started.push(declared)
+        for (const start of declared.starts) await this.#run(declared, start)
       }
+    } finally {
+      // As long as one storage is in use Node follows every promise of the process, which costs more than a message does.
+      this.#inside.disable()
+    }
+  }
+
+  async #run({ plugin }: Declared, start: () => Promise<void> | void): Promise<void> {
+    try {
+      await this.#inside.run(true, async () => start())
+    } catch (error) {
+      throw this.#failed(plugin.name, error)
     }
   }
 
