@@ -20,53 +20,66 @@ export function compose<Subject, Result>(
   strict: boolean,
 ): Chain<Subject, Result> | undefined {
   if (links.length === 0) return undefined
-  return (subject, core) => {
-    const enter = (position: number): Promise<Result> => {
-      const link = links[position]
-      if (link === undefined) return started(core)
-      let inner: Inner<Result> | undefined
-      const next = (): Promise<Result> => {
-        if (inner !== undefined) throw misuse(link.from, 'called next() twice; it may run what is inside once')
-        inner = { result: enter(position + 1), ended: false }
-        if (strict) watch(inner)
-        return inner.result
-      }
-      const result = started(() => link.run(subject, next))
-      return strict ? awaited(result, () => inner, link.from) : result
-    }
-    return enter(0)
-  }
-}
-
-interface Inner<Result> {
-  readonly result: Promise<Result>
-  ended: boolean
-}
-
-function watch<Result>(inner: Inner<Result>): void {
-  const end = () => {
-    inner.ended = true
-  }
-  inner.result.then(end, end)
-}
-
-async function awaited<Result>(
-  result: Promise<Result>,
-  inner: () => Inner<Result> | undefined,
-  from: string,
-): Promise<Result> {
-  const settled = await result.then(
-    (value) => () => value,
-    (error: unknown) => () => {
-      throw error
-    },
+  const around = strict ? watched : once
+  return links.reduceRight<Chain<Subject, Result>>(
+    (inside, link) => around(link, inside),
+    (_, core) => started(core),
   )
-  const abandoned = inner()
-  if (abandoned !== undefined && !abandoned.ended) {
-    await abandoned.result.catch(() => undefined)
-    throw misuse(from, 'ended without awaiting next(); return or await it')
+}
+
+/** A link around what is inside it. */
+function once<Subject, Result>({ from, run }: Link<Subject, Result>, inside: Chain<Subject, Result>) {
+  return (subject: Subject, core: () => Promise<Result>): Promise<Result> => {
+    let isInside = false
+    return started(() =>
+      run(subject, () => {
+        if (isInside) throw twice(from)
+        isInside = true
+        return inside(subject, core)
+      }),
+    )
   }
-  return settled()
+}
+
+/** As `once`, and waits for what the link abandons. */
+function watched<Subject, Result>({ from, run }: Link<Subject, Result>, inside: Chain<Subject, Result>) {
+  return (subject: Subject, core: () => Promise<Result>): Promise<Result> => {
+    let inner: Inner<Result> | undefined
+    const result = started(() =>
+      run(subject, () => {
+        if (inner !== undefined) throw twice(from)
+        inner = new Inner(inside(subject, core))
+        return inner.result
+      }),
+    )
+    // Whoever passes on what next() gave cannot end before it.
+    if (inner?.result === result) return result
+    return result.then(
+      (value) => (inner === undefined || inner.ended ? value : abandoned(inner, from)),
+      (error: unknown) => {
+        if (inner === undefined || inner.ended) throw error
+        return abandoned(inner, from)
+      },
+    )
+  }
+}
+
+class Inner<Result> {
+  readonly result: Promise<Result>
+  ended = false
+
+  constructor(result: Promise<Result>) {
+    this.result = result
+    const end = () => {
+      this.ended = true
+    }
+    result.then(end, end)
+  }
+}
+
+async function abandoned<Result>(inner: Inner<Result>, from: string): Promise<never> {
+  await inner.result.catch(() => undefined)
+  throw misuse(from, 'ended without awaiting next(); return or await it')
 }
 
 /** What throws at once rejects as well, so that no link needs to expect both. */
@@ -77,6 +90,8 @@ function started<Result>(run: () => Promise<Result>): Promise<Result> {
     return Promise.reject(error)
   }
 }
+
+const twice = (from: string): BuswayError => misuse(from, 'called next() twice; it may run what is inside once')
 
 const misuse = (from: string, what: string): BuswayError =>
   new BuswayError('PLUGIN_MISUSE', `A middleware of ${from} ${what}.`, { details: { plugin: from } })
