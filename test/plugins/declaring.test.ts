@@ -1,6 +1,8 @@
 /** What can be seen to be wrong when a plugin is registered, before anything is connected. */
 import type { Delivery, Events, Message, Outgoing, Plugin, Scope } from '@busway/bus'
 import { expect } from 'chai'
+import { contextOf } from '../../packages/bus/src/consume/handler-context.js'
+import type { Run } from '../../packages/bus/src/consume/run.js'
 import { createPlugins } from '../../packages/bus/src/plugins/index.js'
 import { LogLines } from '../support/log-lines.js'
 import { refusal } from './refusal.js'
@@ -171,13 +173,13 @@ describe('what plugins declared', () => {
   it('is nothing to run through without plugins', () => {
     const { plugins } = host()
     const pipeline = plugins.compose()
-    const { publish, decode, handle, batch, extendContext } = pipeline
-    expect({ publish, decode, handle, batch, extendContext }).to.deep.equal({
+    const { publish, decode, handle, batch, context } = pipeline
+    expect({ publish, decode, handle, batch, context }).to.deep.equal({
       publish: undefined,
       decode: undefined,
       handle: undefined,
       batch: undefined,
-      extendContext: undefined,
+      context: new Map(),
     })
     expect(pipeline.listens('settled')).to.equal(false)
     expect(pipeline.logBindings()).to.deep.equal({})
@@ -203,8 +205,9 @@ describe('what plugins declared', () => {
     const { plugins } = host()
     let made = 0
     plugins.add(plugin('a', (scope) => scope.context('count', ({ message }) => `${message.id}-${++made}`)))
-    const context: { count?: string } = {}
-    plugins.compose().extendContext?.(context, delivery())
+    const pipeline = plugins.compose()
+    const run = Object.assign(delivery(), { subject: { pipeline } }) as unknown as Run
+    const context = contextOf(run) as { count?: string }
     expect(made).to.equal(0)
     expect([context.count, context.count]).to.deep.equal(['1-1', '1-1'])
     expect(made).to.equal(1)

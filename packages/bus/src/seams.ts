@@ -158,8 +158,8 @@ export interface Pipeline {
   /** The names plugins added to the options of `publish` and `consume`, and their checks. Throws INVALID_OPTIONS. */
   checkOption(where: 'publish' | 'consume', name: string, value: unknown): void
   optionNames(where: 'publish' | 'consume'): readonly string[]
-  /** Puts the plugins' lazy properties on a context; `undefined` if no plugin adds any. Called once per run, so it is worth nothing when it does nothing. */
-  readonly extendContext: ((context: object, delivery: Delivery) => void) | undefined
+  /** What plugins add to a handler's context, by name: made when first used. */
+  readonly context: ReadonlyMap<string, (delivery: Delivery) => unknown>
   /** Bindings for log lines written inside a handler. */
   logBindings(): Record<string, unknown>
 }

@@ -76,11 +76,12 @@ async function callOf(context: ConsumeContext, name: string, args: readonly unkn
   return called.apply(context, args)
 }
 
-/** What plugins have put on the context is its own; what the kernel has is on its prototype. */
+/** What plugins put on the context is enumerable, and what the kernel has there is not; a test's own context may have all of it enumerable. */
 function addedTo(context: ConsumeContext): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.keys(context)
-      .filter((name) => !['group', 'signal', 'log', 'publish', 'progress'].includes(name))
-      .map((name) => [name, (context as unknown as Record<string, unknown>)[name]]),
-  )
+  const added: Record<string, unknown> = {}
+  for (const name in context)
+    if (!KERNELS.includes(name)) added[name] = (context as unknown as Record<string, unknown>)[name]
+  return added
 }
+
+const KERNELS: readonly string[] = ['group', 'signal', 'log', 'publish', 'progress'] satisfies (keyof ConsumeContext)[]

@@ -18,13 +18,15 @@ export function decodeBody(range: HeldRange, index: number): unknown {
 }
 
 /** What a stored body is, wherever it is read. Rejects with UNDECODABLE, or with what a plugin threw. */
-export async function decodeWith(
+export function decodeWith(
   decode: Pipeline['decode'],
   stored: { topic: string; id: string; headers: Readonly<Record<string, string>>; contentType: string; body: Buffer },
 ): Promise<unknown> {
   const { contentType, body } = stored
-  if (decode === undefined) return known(contentType, body, kernelBody(contentType, body))
-  return known(contentType, body, await decode(stored, async () => kernelBody(contentType, body)))
+  const byKernel = async () => kernelBody(contentType, body)
+  return (decode === undefined ? byKernel() : decode(stored, byKernel)).then((decoded) =>
+    known(contentType, body, decoded),
+  )
 }
 
 function kernelBody(contentType: string, bytes: Buffer): unknown {

@@ -35,7 +35,12 @@ export class ReceivedMessage implements Message {
   }
 
   get time(): Date {
-    return new Date(this.#envelope()?.timeMs ?? 0)
+    return new Date(this.timeMs)
+  }
+
+  /** Milliseconds since 1970; 0 if the envelope does not say. */
+  get timeMs(): number {
+    return this.#envelope()?.timeMs ?? 0
   }
 
   get key(): string | undefined {

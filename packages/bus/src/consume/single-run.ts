@@ -33,7 +33,9 @@ export function runner(subject: RunSubject, invoke: (run: Run) => unknown): (run
       return failed({ error, at: 'decode' }, false)
     }
     // Its slot is another's by now, and its outcome is told.
-    return run.isAbandoned ? succeeded(undefined, undefined, false) : handle(run, invoke)
+    if (run.isAbandoned) return succeeded(undefined, undefined, false)
+    const ending = handle(run, invoke)
+    return ending instanceof Promise ? await ending : ending
   }
   return decode === undefined ? (run) => decoded(run) ?? handle(run, invoke) : decodeAsync
 }

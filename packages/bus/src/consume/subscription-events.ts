@@ -2,12 +2,10 @@
 import type { Recovered } from '@busway/lua'
 import { BuswayError } from '../errors/index.js'
 import type { ConsumeDependencies } from '../seams.js'
+import { wallMs } from '../wall-clock.js'
 import type { Run, RunSubject } from './run.js'
 import type { Times } from './session-parts.js'
 import type { Ended } from './settle-unit.js'
-
-/** Moments of events are told by the wall clock. */
-const wall = (monotonicMs: number): number => performance.timeOrigin + monotonicMs
 
 export class SubscriptionEvents {
   readonly #subject: RunSubject
@@ -21,7 +19,7 @@ export class SubscriptionEvents {
   fetched(count: number, { sentMs, answeredMs }: Times): void {
     const { pipeline, topic, group } = this.#subject
     if (!pipeline.listens('fetched')) return
-    pipeline.emit('fetched', { topic, group, count, startMs: wall(sentMs), endMs: wall(answeredMs) })
+    pipeline.emit('fetched', { topic, group, count, startMs: wallMs(sentMs), endMs: wallMs(answeredMs) })
   }
 
   settled({ run, outcome, runMs }: Ended, { sentMs, answeredMs }: Times): void {
@@ -30,8 +28,8 @@ export class SubscriptionEvents {
       outcome,
       runMs,
       sinceMs: this.#sinceMs(run),
-      settleStartMs: wall(sentMs),
-      settleEndMs: wall(answeredMs),
+      settleStartMs: wallMs(sentMs),
+      settleEndMs: wallMs(answeredMs),
     })
   }
 
@@ -40,7 +38,7 @@ export class SubscriptionEvents {
     run.log.warn({ outcome: outcome.kind }, 'The settle was refused: the lease was lost while the message ran')
     const { pipeline } = this.#subject
     if (!pipeline.listens('settled')) return
-    const nowMs = wall(performance.now())
+    const nowMs = wallMs(performance.now())
     pipeline.emit('settled', {
       delivery: run,
       outcome,
@@ -99,7 +97,7 @@ export class SubscriptionEvents {
   }
 
   #sinceMs({ message }: Run): number {
-    const timeMs = message.time.getTime()
+    const { timeMs } = message
     return timeMs === 0 ? 0 : Math.max(0, this.#dependencies.runner.now() - timeMs)
   }
 }

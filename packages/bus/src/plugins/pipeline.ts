@@ -1,5 +1,5 @@
 /** All that the plugins declared, composed into what publishing and consuming run through. */
-import type { Delivery, Events, Logger, PublishBatch, Receipt } from '../api/index.js'
+import type { Events, Logger, PublishBatch, Receipt } from '../api/index.js'
 import { BuswayError } from '../errors/index.js'
 import type { Pipeline } from '../seams.js'
 import { type Chain, compose, type Link } from './chain.js'
@@ -55,7 +55,7 @@ export function composePipeline(plugins: readonly Declared[], log: Logger, stric
       )
     },
     optionNames: (where) => [...options[where].keys()],
-    extendContext: contextOf(plugins),
+    context: new Map(plugins.flatMap(({ context }) => [...context])),
     logBindings: bindingsOf(plugins, log),
   }
 }
@@ -63,14 +63,14 @@ export function composePipeline(plugins: readonly Declared[], log: Logger, stric
 /** The kernel answers one receipt per message; a plugin that answers for it must too. */
 function withReceipts(chain: Chain<PublishBatch, Receipt[]> | undefined): Pipeline['publish'] {
   if (chain === undefined) return undefined
-  return async (batch, send) => {
-    const receipts = await chain(batch, send)
-    if (Array.isArray(receipts) && receipts.length === batch.messages.length) return receipts
-    throw new BuswayError(
-      'PLUGIN_MISUSE',
-      `A publish middleware on '${batch.topic}' answered no receipts: one for each of ${batch.messages.length}; return what next() gives.`,
-    )
-  }
+  return (batch, send) =>
+    chain(batch, send).then((receipts) => {
+      if (Array.isArray(receipts) && receipts.length === batch.messages.length) return receipts
+      throw new BuswayError(
+        'PLUGIN_MISUSE',
+        `A publish middleware on '${batch.topic}' answered no receipts: one for each of ${batch.messages.length}; return what next() gives.`,
+      )
+    })
 }
 
 function optionsOf(plugins: readonly Declared[], where: 'publish' | 'consume') {
@@ -112,25 +112,6 @@ function notify<E extends keyof Events>(
       if (result instanceof Promise) result.catch(failed)
     } catch (error) {
       failed(error)
-    }
-  }
-}
-
-/** Made when first used, and then once. */
-function contextOf(plugins: readonly Declared[]): Pipeline['extendContext'] {
-  const properties = plugins.flatMap(({ context }) => [...context])
-  if (properties.length === 0) return undefined
-  return (context: object, delivery: Delivery) => {
-    for (const [name, make] of properties) {
-      Object.defineProperty(context, name, {
-        configurable: true,
-        enumerable: true,
-        get() {
-          const value = make(delivery)
-          Object.defineProperty(context, name, { value, enumerable: true })
-          return value
-        },
-      })
     }
   }
 }

@@ -10,6 +10,7 @@ import type { Pipeline, Publisher } from '../seams.js'
 import { type TopicRegistry, validateBody } from '../topics/index.js'
 import { TopicMaker } from '../topics/maker.js'
 import { checkOptionsObject } from '../validate/options.js'
+import { wallMs } from '../wall-clock.js'
 import { JSON_TYPE, type WireMessage } from '../wire/index.js'
 import { checkDurability, kindOf, type Wanted } from './durability.js'
 import { EncodedBody } from './encoded-body.js'
@@ -30,6 +31,8 @@ const BATCH_ENTRIES = 1_000
 const BATCH_TOTAL_BYTES = 1024 * 1024
 
 const first = (receipts: Receipt[]): Receipt => receipts[0] as Receipt
+
+const NO_OPTIONS: object = Object.freeze({})
 
 export class BusPublisher implements Publisher {
   readonly #settings: PublisherSettings
@@ -62,7 +65,8 @@ export class BusPublisher implements Publisher {
     checkOptionsObject('publish', options)
     return this.#publishMany(
       topic,
-      [{ ...options, body }],
+      [body],
+      [options === undefined ? NO_OPTIONS : { ...options }],
       (options as { signal?: AbortSignal } | undefined)?.signal,
       requester === undefined ? 'publish' : 'request',
       requester,
@@ -94,9 +98,16 @@ export class BusPublisher implements Publisher {
         )
     }
     if (entries.length === 0) return Promise.resolve([])
+    const given = entries as readonly { body: unknown }[]
     return (
-      this.#publishPlainly(topic, entries as { body: unknown }[], options?.signal) ??
-      this.#publishMany(topic, entries as { body: unknown }[], options?.signal, 'publishBatch')
+      this.#publishPlainly(topic, given, options?.signal) ??
+      this.#publishMany(
+        topic,
+        given.map(({ body }) => body),
+        given.map(({ body: _, ...rest }) => rest),
+        options?.signal,
+        'publishBatch',
+      )
     )
   }
 
@@ -118,33 +129,35 @@ export class BusPublisher implements Publisher {
   /** Without a waiting turn unless a schema or a plugin takes one: calls keep their order, with options or without. */
   #publishMany(
     topic: string,
-    entries: readonly { body: unknown }[],
+    given: readonly unknown[],
+    optionsOf: readonly object[],
     signal: AbortSignal | undefined,
     where: string,
     requester?: ReportRequester,
   ): Promise<Receipt[]> {
     const pipeline = this.#settings.pipeline()
     const { schema } = this.#outlets.of(topic)
-    const isEncoded = entries[0]?.body instanceof EncodedBody
+    const isEncoded = given[0] instanceof EncodedBody
     const bodies: unknown[] = []
-    const optionsOf: object[] = []
     let wanted: Wanted | undefined
-    for (const [i, { body, ...options }] of entries.entries()) {
+    let isWaiting = false
+    for (let i = 0; i < given.length; i++) {
+      const body = given[i]
+      const options = optionsOf[i] as object
       checkPublishOptions(where, options, pipeline)
       if (body instanceof EncodedBody !== isEncoded) throw half(i)
       const own = this.#wanted(options)
       if (i === 0) wanted = own
       else if (kindOf(own) !== kindOf(wanted)) throw differing(i)
-      optionsOf.push(options)
-      bodies.push(schema === undefined || body instanceof EncodedBody ? body : validateBody(topic, schema, body))
+      const checked = schema === undefined || isEncoded ? body : validateBody(topic, schema, body)
+      isWaiting ||= schema !== undefined && checked instanceof Promise
+      bodies.push(checked)
     }
     const run = (values: readonly unknown[]): Promise<Receipt[]> => {
       const messages = values.map((body, i) => outgoing(body, optionsOf[i] as object, requester))
       return this.#run({ topic, messages, via: 'publish' }, signal, wanted, isEncoded)
     }
-    return schema !== undefined && bodies.some((body) => body instanceof Promise)
-      ? Promise.all(bodies).then(run)
-      : run(bodies)
+    return isWaiting ? Promise.all(bodies).then(run) : run(bodies)
   }
 
   publish(batch: PublishBatch): Promise<Receipt[]> {
@@ -156,7 +169,8 @@ export class BusPublisher implements Publisher {
     return durability === undefined ? wanted : checkDurability(durability, timeoutMs)
   }
 
-  async #run(
+  /** Rejects, and never throws. */
+  #run(
     batch: PublishBatch,
     signal: AbortSignal | undefined,
     wanted: Wanted | undefined,
@@ -165,11 +179,24 @@ export class BusPublisher implements Publisher {
     const pipeline = this.#settings.pipeline()
     const send = (): Promise<Receipt[]> => this.#send(batch, signal, wanted, pipeline)
     const chain = isEncoded ? pipeline.enrich : pipeline.publish
-    if (!pipeline.listens('published')) return chain === undefined ? send() : chain(batch, send)
-    return told(pipeline, batch, () => (chain === undefined ? send() : chain(batch, send)))
+    return told(pipeline, batch, chain === undefined ? send : () => chain(batch, send))
   }
 
-  async #send(
+  /** Rejects, and never throws. */
+  #send(
+    batch: PublishBatch,
+    signal: AbortSignal | undefined,
+    wanted: Wanted | undefined,
+    pipeline: Pipeline,
+  ): Promise<Receipt[]> {
+    try {
+      return this.#handOver(batch, signal, wanted, pipeline)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #handOver(
     { topic, messages }: PublishBatch,
     signal: AbortSignal | undefined,
     wanted: Wanted | undefined,
@@ -232,7 +259,7 @@ export class BusPublisher implements Publisher {
     const batch: PublishBatch = { topic, messages: [message], via: 'settle' }
     const chain = isEncoded ? pipeline.enrich : pipeline.publish
     const run = () => (chain === undefined ? send() : chain(batch, send))
-    await (pipeline.listens('published') ? told(pipeline, batch, run) : run())
+    await told(pipeline, batch, run)
     if (staged !== undefined) return staged
     throw new BuswayError(
       'PLUGIN_MISUSE',
@@ -323,21 +350,25 @@ const ofSettles = (): BuswayError =>
     'ctx.publish: durability is of publishes by themselves. What joins a settle is lost with it, if at all, and then the message runs again. Leave it out.',
   )
 
-/** Tells observers of a publish, with moments that are finer than milliseconds. */
-async function told(pipeline: Pipeline, batch: PublishBatch, run: () => Promise<Receipt[]>): Promise<Receipt[]> {
-  const { topic, via, messages } = batch
-  const now = () => performance.timeOrigin + performance.now()
-  const startMs = now()
-  const tell = (receipts: readonly Receipt[], error?: { error: Error }) =>
-    pipeline.emit('published', { topic, count: messages.length, receipts, via, startMs, endMs: now(), ...error })
-  try {
-    const receipts = await run()
-    tell(receipts)
-    return receipts
-  } catch (error) {
-    tell([], { error: error as Error })
-    throw error
+/** Tells observers of a publish, if there are any, with moments that are finer than milliseconds. */
+function told(pipeline: Pipeline, batch: PublishBatch, run: () => Promise<Receipt[]>): Promise<Receipt[]> {
+  if (!pipeline.listens('published')) return run()
+  const startMs = wallMs(performance.now())
+  const tell = (receipts: readonly Receipt[], error?: Error): void => {
+    const { topic, via, messages } = batch
+    const event = { topic, count: messages.length, receipts, via, startMs, endMs: wallMs(performance.now()) }
+    pipeline.emit('published', error === undefined ? event : { ...event, error })
   }
+  return run().then(
+    (receipts) => {
+      tell(receipts)
+      return receipts
+    },
+    (error) => {
+      tell([], error)
+      throw error
+    },
+  )
 }
 
 const isBare = (pipeline: Pipeline): boolean =>

@@ -3,8 +3,8 @@ import { read32, undecodable } from './read.js'
 
 /** The fields of one message that most messages do not have. */
 export interface DecodedExtra {
-  readonly type?: string
-  readonly contentType?: string
+  readonly type?: string | undefined
+  readonly contentType?: string | undefined
   readonly headers: Readonly<Record<string, string>>
 }
 
@@ -33,11 +33,7 @@ export function decodeExtra(bytes: Buffer, from: number, to: number): DecodedExt
       setHeader(headers, bytes.toString('utf8', nameAt, valueAt), bytes.toString('utf8', valueAt, at))
     } else throw undecodable(`it has an extra that this client does not know, or has twice (${tag})`)
   }
-  return {
-    ...(type === undefined ? {} : { type }),
-    ...(contentType === undefined ? {} : { contentType }),
-    headers: headers ?? noHeaders,
-  }
+  return { type, contentType, headers: headers ?? noHeaders }
 }
 
 function setHeader(headers: Record<string, string>, name: string, value: string): void {
