@@ -9,7 +9,7 @@ import {
 } from '@busway/bus'
 import { codecOf } from './avro.js'
 import { BodyError } from './codec/bounds.js'
-import { type Codec, fingerprintIn } from './codec/codec.js'
+import { type Codec, fingerprintIn, type Reader } from './codec/codec.js'
 import { lostInJson } from './codec/json.js'
 import { issuesOf } from './codec/validate.js'
 import { checkOptions, type SchemaOptions } from './options.js'
@@ -64,16 +64,21 @@ export function schema(options: SchemaOptions = {}): Plugin<'schema'> {
         return next()
       })
 
-      scope.consume('decode', async ({ topic, contentType }, next) => {
-        const body = await next()
+      const decoded = (topic: string, contentType: string, body: unknown): unknown => {
         if (contentType === AVRO_TYPE && body instanceof Uint8Array) {
-          const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-          return explained(topic, () => readers.reader(topic, codec(topic), fingerprintIn(bytes)), bytes)
+          const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+          const own = codec(topic)
+          // What most consumers get: it needs no waiting.
+          if (own?.wrote(bytes)) return read(topic, own.reader, bytes)
+          return readWith(topic, async () => readers.reader(topic, own, fingerprintIn(bytes)), bytes)
         }
         const checked = definitionOf(scope, topic)?.body
         if (contentType !== JSON_TYPE || checked === undefined || checked['~standard'].vendor === UNCHECKED) return body
         return validated(topic, checked, body)
-      })
+      }
+      scope.consume('decode', ({ topic, contentType }, next) =>
+        next().then((body) => decoded(topic, contentType, body)),
+      )
 
       scope.ready(async () => {
         checkReplies(scope)
@@ -134,22 +139,31 @@ function encode(codec: Codec, { topic, messages }: PublishBatch): void {
   }
 }
 
-/** Rejects with UNDECODABLE for what is wrong with the bytes. */
-async function explained(
-  topic: string,
-  reader: () => Promise<(bytes: Buffer) => unknown>,
-  bytes: Buffer,
-): Promise<unknown> {
+/** Throws UNDECODABLE for what is wrong with the bytes. */
+function read(topic: string, reader: Reader, bytes: Buffer): unknown {
   try {
-    return (await reader())(bytes)
+    return reader(bytes)
   } catch (error) {
-    if (error instanceof BuswayError) throw error
-    const why = error instanceof BodyError ? error.message : 'it could not be read'
-    throw new BuswayError('UNDECODABLE', `The body on ${topic} is not the Avro that it says: ${why}`, {
-      cause: error,
-      details: { topic },
-    })
+    throw unreadable(topic, error)
   }
+}
+
+/** Rejects as `read` throws, and with what keeps it from finding the reader. */
+async function readWith(topic: string, find: () => Promise<Reader>, bytes: Buffer): Promise<unknown> {
+  try {
+    return (await find())(bytes)
+  } catch (error) {
+    throw unreadable(topic, error)
+  }
+}
+
+function unreadable(topic: string, error: unknown): BuswayError {
+  if (error instanceof BuswayError) return error
+  const why = error instanceof BodyError ? error.message : 'it could not be read'
+  return new BuswayError('UNDECODABLE', `The body on ${topic} is not the Avro that it says: ${why}`, {
+    cause: error,
+    details: { topic },
+  })
 }
 
 async function validated(topic: string, schema: StandardSchemaV1, body: unknown): Promise<unknown> {

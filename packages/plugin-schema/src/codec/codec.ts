@@ -26,9 +26,11 @@ export class Codec {
   readonly text: string
   /** CRC-64-AVRO of the canonical form, little-endian. */
   readonly fingerprint: Buffer
+  readonly #header: Buffer
   readonly #type: avsc.Type
   readonly #toAvsc: Conversion | undefined
   readonly #fromAvsc: Conversion | undefined
+  #reader: Reader | undefined
 
   /** Throws SchemaError. */
   constructor(schema: unknown) {
@@ -36,6 +38,7 @@ export class Codec {
     this.canonical = canonicalText(this.node)
     this.text = fullText(this.node)
     this.fingerprint = fingerprintOf(this.canonical)
+    this.#header = Buffer.concat([MAGIC, this.fingerprint])
     this.#type = avscType(this.text)
     this.#toAvsc = toAvsc(this.node)
     this.#fromAvsc = fromAvsc(this.node)
@@ -44,11 +47,21 @@ export class Codec {
   /** Of a value that fits. Throws avsc's errors otherwise. */
   encode(value: unknown): Buffer {
     const given = this.#toAvsc === undefined ? value : this.#toAvsc(value)
-    MAGIC.copy(SCRATCH)
-    this.fingerprint.copy(SCRATCH, MAGIC.length)
+    SCRATCH.set(this.#header)
     const end = this.#type.encode(given, SCRATCH, HEADER_BYTES)
     if (end > 0) return Buffer.from(SCRATCH.subarray(0, end))
-    return Buffer.concat([MAGIC, this.fingerprint, this.#type.toBuffer(given)])
+    return Buffer.concat([this.#header, this.#type.toBuffer(given)])
+  }
+
+  /** Whether the body says that it is of this schema. */
+  wrote(body: Buffer): boolean {
+    return body.byteLength >= HEADER_BYTES && this.#header.compare(body, 0, HEADER_BYTES) === 0
+  }
+
+  /** Of what this schema wrote. */
+  get reader(): Reader {
+    this.#reader ??= this.readerOf(this)
+    return this.#reader
   }
 
   /** Throws SchemaError, saying what of the writer's schema can't be read. */

@@ -33,7 +33,7 @@ export class Readers {
   }
 
   async #make(topic: string, own: Codec | undefined, fingerprint: string): Promise<Reader> {
-    if (own?.fingerprint.toString('hex') === fingerprint) return own.readerOf(own)
+    if (own?.fingerprint.toString('hex') === fingerprint) return own.reader
     const text = await this.#fetch(fingerprint)
     if (text === undefined)
       throw new BuswayError(
