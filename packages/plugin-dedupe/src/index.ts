@@ -28,13 +28,14 @@ export function dedupe(given: DedupeDefaults = {}): Plugin<'dedupe'> {
       scope.option('consume', 'inbox', inboxProblem)
 
       // Before bodies become bytes, so that the same body has the same key whatever they are encoded by.
-      const wanted = new WeakMap<Outgoing, Checked & { readonly key: string }>()
+      const bodyKeys = new WeakMap<Outgoing, string>()
       scope.publish('enrich', (batch, next) => {
         for (const message of batch.messages) {
           const checked = dedupeOf(message.options.dedupe, defaults)
           if (checked === undefined) continue
-          const key = checked.key ?? keyOf(message)
-          wanted.set(message, { ...checked, key })
+          const given = givenKey(checked, message)
+          const key = given ?? bodyKey(message)
+          if (given === undefined) bodyKeys.set(message, key)
           message.partitionBy = [...(message.partitionBy ?? []), checked.key ?? idOf(message) ?? key]
           if (checked.mode === 'until-settled' || checked.mode === 'keep-latest')
             message.owns = [...(message.owns ?? []), PREFIX + key]
@@ -44,8 +45,10 @@ export function dedupe(given: DedupeDefaults = {}): Plugin<'dedupe'> {
       scope.guard({
         ...publishGuard,
         args(message: Outgoing) {
-          const dedupe = wanted.get(message)
-          return dedupe === undefined ? undefined : [dedupe.key, dedupe.mode, dedupe.windowMs]
+          const checked = dedupeOf(message.options.dedupe, defaults)
+          if (checked === undefined) return undefined
+          const key = givenKey(checked, message) ?? bodyKeys.get(message)
+          return key === undefined ? undefined : [key, checked.mode, checked.windowMs]
         },
       })
 
@@ -64,10 +67,13 @@ export function dedupe(given: DedupeDefaults = {}): Plugin<'dedupe'> {
 
 const idOf = ({ options: { id } }: Outgoing): string | undefined => (typeof id === 'string' ? id : undefined)
 
-function keyOf(message: Outgoing): string {
-  const { body } = message
+function givenKey({ key }: Checked, message: Outgoing): string | undefined {
+  if (key !== undefined) return key
   const id = idOf(message)
-  if (id !== undefined) return `id ${id}`
+  return id === undefined ? undefined : `id ${id}`
+}
+
+function bodyKey({ body }: Outgoing): string {
   const hash = createHash('sha1')
   hash.update(body instanceof Uint8Array ? body : (JSON.stringify(body) ?? ''))
   return `body ${hash.digest('base64url')}`

@@ -1,6 +1,6 @@
 /** How many messages are published: by a guard in the publish script, or by waiting before it. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { BuswayError, type Outgoing, type Scope } from '@busway/bus'
+import { BuswayError, type Outgoing, type PublishBatch, type Receipt, type Scope } from '@busway/bus'
 import { PUBLISH_PREFIX, publishGuard, type TakeArgs, takeScript } from './lua.js'
 import { inexact, maxWaitMs, paceOf, publishProblem } from './options.js'
 import type { PublishRate } from './types.js'
@@ -10,7 +10,7 @@ export function limitPublishers(scope: Scope): void {
   const reserve = scope.script<TakeArgs, [number, number]>(takeScript('reserve', PUBLISH_PREFIX))
   const rateOf = ({ options }: Outgoing) => options.rate as PublishRate | undefined
 
-  scope.publish('enrich', async (batch, next) => {
+  const limited = async (batch: PublishBatch, next: () => Promise<Receipt[]>): Promise<Receipt[]> => {
     if ((scope.topics[batch.topic]?.partitions ?? 1) > 1)
       for (const message of batch.messages) keepTogether(batch.topic, message, rateOf(message))
     for (const [key, { rate, count, signal }] of countedBy(batch.messages, rateOf)) {
@@ -26,7 +26,10 @@ export function limitPublishers(scope: Scope): void {
       if (Number(waitMs) > 0) await sleep(Number(waitMs), undefined, signal === undefined ? {} : { signal })
     }
     return next()
-  })
+  }
+  scope.publish('enrich', (batch, next) =>
+    batch.messages.some((message) => rateOf(message) !== undefined) ? limited(batch, next) : next(),
+  )
   scope.guard({
     ...publishGuard,
     args(message: Outgoing) {
