@@ -7,13 +7,23 @@ import { PrometheusExporter } from '@opentelemetry/exporter-prometheus'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { MeterProvider } from '@opentelemetry/sdk-metrics'
 import type { Settings } from './options.js'
+import { Tallies } from './tallies.js'
 
 type Where = NonNullable<Settings['prometheus']>
 
+const SCOPE = '@busway/plugin-metrics'
+
 export class Endpoint {
+  /** For what is observed when it is scraped. */
   readonly meter: Meter
+  /** For what is measured while messages pass. */
+  readonly tallies = new Tallies(SCOPE)
   readonly #where: Where
-  readonly #exporter = new PrometheusExporter({ preventServerStart: true, withoutScopeInfo: true })
+  readonly #exporter = new PrometheusExporter({
+    preventServerStart: true,
+    withoutScopeInfo: true,
+    metricProducers: [this.tallies],
+  })
   readonly #provider: MeterProvider
   readonly #server: Server
 
@@ -21,7 +31,7 @@ export class Endpoint {
     this.#where = where
     const resource = resourceFromAttributes({ 'service.name': service })
     this.#provider = new MeterProvider({ resource, readers: [this.#exporter] })
-    this.meter = this.#provider.getMeter('@busway/plugin-metrics')
+    this.meter = this.#provider.getMeter(SCOPE)
     this.#server = createServer((request, response) => {
       const isRead = request.method === 'GET' || request.method === 'HEAD'
       if (isRead && request.url?.split('?')[0] === where.path) {

@@ -7,6 +7,7 @@ import { createInstruments } from './instruments.js'
 import { Labels } from './labels.js'
 import { checkOptions, type MetricsOptions } from './options.js'
 import { record } from './recording.js'
+import type { Makes } from './tallies.js'
 
 export { type MetricsOptions, options, type PrometheusOptions } from './options.js'
 
@@ -39,7 +40,7 @@ export function metrics(options: MetricsOptions = {}): Plugin<'metrics'> {
       const meter = endpoint?.meter ?? registeredMeter()
       // Observing nothing leaves messages their short way.
       if (meter === undefined) warnIfLate(scope)
-      else measure(scope, meter, settings)
+      else measure(scope, meter, endpoint?.tallies ?? meter, settings)
       if (endpoint !== undefined) serve(scope, endpoint)
       return {
         metrics: {
@@ -54,7 +55,12 @@ export function metrics(options: MetricsOptions = {}): Plugin<'metrics'> {
 
 export default metrics
 
-function measure(scope: Scope, meter: Meter, { maxTopics, gauges }: ReturnType<typeof checkOptions>): void {
+function measure(
+  scope: Scope,
+  meter: Meter,
+  make: Makes,
+  { maxTopics, gauges }: ReturnType<typeof checkOptions>,
+): void {
   const labels = new Labels(maxTopics, (topic) =>
     scope.log.warn(
       { topic, maxTopics },
@@ -63,7 +69,7 @@ function measure(scope: Scope, meter: Meter, { maxTopics, gauges }: ReturnType<t
   )
   for (const topic of Object.keys(scope.topics)) labels.tellsApart(topic)
   scope.observe('subscribed', ({ topic }) => void labels.of(topic))
-  record(scope, createInstruments(meter), labels)
+  record(scope, createInstruments(make), labels)
   observeQueues(scope, meter, labels, gauges)
 }
 

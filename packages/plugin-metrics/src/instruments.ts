@@ -1,5 +1,5 @@
 /** Everything that is measured while things happen: names, units and buckets. */
-import type { Counter, Histogram, Meter } from '@opentelemetry/api'
+import type { Adds, Makes, Records } from './tallies.js'
 
 /** In seconds, by the conventions. */
 const OPERATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
@@ -9,23 +9,23 @@ const END_TO_END_BUCKETS = [
 ]
 
 export interface Instruments {
-  readonly sent: Counter
-  readonly consumed: Counter
-  readonly operation: Histogram
-  readonly process: Histogram
-  readonly endToEnd: Histogram
-  readonly retries: Counter
-  readonly deadLetters: Counter
-  readonly redriven: Counter
-  readonly crashes: Counter
-  readonly refused: Counter
+  readonly sent: Adds
+  readonly consumed: Adds
+  readonly operation: Records
+  readonly process: Records
+  readonly endToEnd: Records
+  readonly retries: Adds
+  readonly deadLetters: Adds
+  readonly redriven: Adds
+  readonly crashes: Adds
+  readonly refused: Adds
 }
 
-export function createInstruments(meter: Meter): Instruments {
-  const counter = (name: string, unit: string, description: string): Counter =>
-    meter.createCounter(name, { unit, description })
-  const seconds = (name: string, description: string, explicitBucketBoundaries: number[]): Histogram =>
-    meter.createHistogram(name, { unit: 's', description, advice: { explicitBucketBoundaries } })
+export function createInstruments(make: Makes): Instruments {
+  const counter = (name: string, unit: string, description: string): Adds =>
+    make.createCounter(name, { unit, description })
+  const seconds = (name: string, description: string, explicitBucketBoundaries: number[]): Records =>
+    make.createHistogram(name, { unit: 's', description, advice: { explicitBucketBoundaries } })
   return {
     sent: counter('messaging.client.sent.messages', '{message}', 'Messages that were to be published'),
     consumed: counter('messaging.client.consumed.messages', '{message}', 'Messages that consumers were given'),

@@ -1,4 +1,4 @@
-/** The attributes of measurements, kept to a bounded number of values. */
+/** The attributes of measurements: a bounded number of sets, each of them one object. */
 import type { Attributes } from '@opentelemetry/api'
 
 export const attribute = {
@@ -50,9 +50,35 @@ class Bounded {
   }
 }
 
+type Operation = 'send' | 'receive' | 'process' | 'settle'
+
+/** All sets of one topic, or of one group of it. */
+class Place {
+  readonly plain: Attributes
+  readonly #made = new Map<string, Attributes>()
+
+  constructor(topic: string, group: string | undefined) {
+    const plain: Attributes = { [attribute.system]: 'redis', [attribute.destination]: topic }
+    if (group !== undefined) plain[attribute.group] = group
+    this.plain = plain
+  }
+
+  /** `name`: of what `more` makes, here. */
+  with(name: string, more: () => Attributes): Attributes {
+    let made = this.#made.get(name)
+    if (made === undefined) {
+      made = { ...this.plain, ...more() }
+      this.#made.set(name, made)
+    }
+    return made
+  }
+}
+
+/** Each set is made once: who counts by the object finds it again. None of them is to be changed. */
 export class Labels {
   readonly #topics: Bounded
   readonly #errors = new Bounded(MOST_ERRORS, OTHER_ERROR)
+  readonly #places = new Map<string, Map<string | undefined, Place>>()
 
   /** `onFull`: is told of the first topic that is not told apart. */
   constructor(maxTopics: number, onFull: (topic: string) => void) {
@@ -60,22 +86,25 @@ export class Labels {
   }
 
   of(topic: string, group?: string): Attributes {
-    const attributes: Attributes = { [attribute.system]: 'redis', [attribute.destination]: this.#topics.of(topic) }
-    if (group !== undefined) attributes[attribute.group] = group
-    return attributes
+    return this.#place(topic, group).plain
   }
 
-  operation(
-    name: 'send' | 'receive' | 'process' | 'settle',
-    topic: string,
-    group?: string,
-    error?: unknown,
-  ): Attributes {
-    const attributes = this.of(topic, group)
-    attributes[attribute.operationName] = name
-    attributes[attribute.operationType] = name
-    if (error !== undefined) attributes[attribute.errorType] = this.errorType(error)
-    return attributes
+  operation(name: Operation, topic: string, group?: string, error?: unknown): Attributes {
+    const place = this.#place(topic, group)
+    const operation = () => ({ [attribute.operationName]: name, [attribute.operationType]: name })
+    if (error === undefined) return place.with(name, operation)
+    const type = this.errorType(error)
+    return place.with(`${name} ${type}`, () => ({ ...operation(), [attribute.errorType]: type }))
+  }
+
+  failed(topic: string, group: string, error: unknown): Attributes {
+    const type = this.errorType(error)
+    return this.#place(topic, group).with(`failed ${type}`, () => ({ [attribute.errorType]: type }))
+  }
+
+  /** Of a dead letter. */
+  dead(topic: string, group: string, reason: string): Attributes {
+    return this.#place(topic, group).with(`dead ${reason}`, () => ({ [attribute.reason]: reason }))
   }
 
   /** The code of an error that has one, else its class. */
@@ -93,5 +122,20 @@ export class Labels {
   /** The topics that have been seen and are told apart. */
   topics(): string[] {
     return this.#topics.values()
+  }
+
+  #place(topic: string, group: string | undefined): Place {
+    const name = this.#topics.of(topic)
+    let groups = this.#places.get(name)
+    if (groups === undefined) {
+      groups = new Map()
+      this.#places.set(name, groups)
+    }
+    let place = groups.get(group)
+    if (place === undefined) {
+      place = new Place(name, group)
+      groups.set(group, place)
+    }
+    return place
   }
 }

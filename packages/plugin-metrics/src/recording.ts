@@ -1,7 +1,7 @@
 /** What is recorded when something happens. */
 import type { Events, Scope } from '@busway/bus'
 import type { Instruments } from './instruments.js'
-import { attribute, type Labels } from './labels.js'
+import type { Labels } from './labels.js'
 
 export function record(scope: Scope, instruments: Instruments, labels: Labels): void {
   scope.observe('published', ({ topic, count, via, startMs, endMs, error }) => {
@@ -17,9 +17,8 @@ export function record(scope: Scope, instruments: Instruments, labels: Labels): 
   })
   scope.observe('settled', settling(instruments, labels))
   scope.observe('recovered', ({ topic, group, crashed, dead }) => {
-    const attributes = labels.of(topic, group)
-    instruments.crashes.add(crashed, attributes)
-    if (dead > 0) instruments.deadLetters.add(dead, { ...attributes, [attribute.reason]: 'crashes' })
+    instruments.crashes.add(crashed, labels.of(topic, group))
+    if (dead > 0) instruments.deadLetters.add(dead, labels.dead(topic, group, 'crashes'))
   })
   scope.observe('redriven', ({ topic, group, count }) => instruments.redriven.add(count, labels.of(topic, group)))
 }
@@ -35,17 +34,15 @@ function settling(instruments: Instruments, labels: Labels): (event: Events['set
     const error = outcome.kind === 'retry' || outcome.kind === 'dead' ? outcome.error : undefined
     const hasRun = outcome.kind !== 'released' && !(outcome.kind === 'dead' && WITHOUT_RUN.has(outcome.reason))
     if (hasRun) instruments.process.record(runMs / 1000, labels.operation('process', topic, group, error))
-    const attributes = labels.of(topic, group)
     if (refused !== undefined) {
-      instruments.refused.add(1, attributes)
+      instruments.refused.add(1, labels.of(topic, group))
       return
     }
     if (newRequest(topic, group, settleStartMs))
       instruments.operation.record(seconds(settleStartMs, settleEndMs), labels.operation('settle', topic, group))
-    if (outcome.kind === 'done') instruments.endToEnd.record(sinceMs / 1000, attributes)
-    if (outcome.kind === 'retry')
-      instruments.retries.add(1, { ...attributes, [attribute.errorType]: labels.errorType(outcome.error) })
-    if (outcome.kind === 'dead') instruments.deadLetters.add(1, { ...attributes, [attribute.reason]: outcome.reason })
+    if (outcome.kind === 'done') instruments.endToEnd.record(sinceMs / 1000, labels.of(topic, group))
+    if (outcome.kind === 'retry') instruments.retries.add(1, labels.failed(topic, group, outcome.error))
+    if (outcome.kind === 'dead') instruments.deadLetters.add(1, labels.dead(topic, group, outcome.reason))
   }
 }
 
