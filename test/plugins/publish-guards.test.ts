@@ -1,5 +1,6 @@
 import type { Receipt } from '@busway/bus'
 import { expect } from 'chai'
+import fc from 'fast-check'
 import type { LogLine } from '../support/log-lines.js'
 import { Received } from '../support/received.js'
 import { world as makeWorld } from '../support/world.js'
@@ -15,6 +16,49 @@ describe('a publish guard', () => {
     const bus = equipped(world, [atMost(2)])
     expect((await bus.publish('orders.paid', 1)).status).to.equal('accepted')
     expect(await world.redis.get(`${world.namespace}:{orders.paid}:x:at-most:accepted`)).to.equal('1')
+  })
+
+  it('is given its arguments as they are: texts, numbers as text, bytes', async () => {
+    const given: (string | number | Uint8Array)[][] = []
+    const echo = plugin('echo', (scope) =>
+      scope.guard({
+        at: 'publish',
+        name: 'all',
+        keys: () => ['told'],
+        args: ({ body }) => given[body as number],
+        lua: `
+          return {
+            apply = function(m, args)
+              redis.call('RPUSH', m.keys[1], #args, unpack(args))
+            end,
+          }`,
+      }),
+    )
+    const arg = fc.oneof(
+      fc.string({ unit: 'grapheme' }),
+      fc.integer(),
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      fc.uint8Array(),
+    )
+    const bus = equipped(world, [echo])
+    await bus.ready()
+    let n = 0
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.array(arg, { maxLength: 5 }), { minLength: 1, maxLength: 5 }), async (calls) => {
+        const from = given.length
+        given.push(...calls)
+        await bus.publishBatch(
+          'orders.paid',
+          calls.map((_, i) => ({ body: from + i })),
+        )
+        const told = await world.redis.lrangeBuffer(`${world.namespace}:{orders.paid}:x:echo:told`, n, -1)
+        n += told.length
+        const bytes = (value: string | number | Uint8Array): Buffer =>
+          typeof value === 'object' ? Buffer.from(value) : Buffer.from(String(value))
+        expect(told).to.deep.equal(calls.flatMap((args) => [args.length, ...args].map(bytes)))
+      }),
+      { numRuns: 50 },
+    )
   })
 
   it('that rejects says why, and when to come again; nothing is written', async () => {

@@ -35,6 +35,22 @@ describe('a program', function () {
     expect(output.match(/accepted/g)).to.have.length(3)
   })
 
+  it('has none of its promises followed by Node once its plugins have started', async () => {
+    // A promise that is followed has a number; on Node 24 none has, whoever follows it.
+    const plugin = `{ name: 'warm', api: 1, setup: (scope) => scope.ready(async () => tell('within')) }`
+    const { output } = await run(`import { executionAsyncId } from 'node:async_hooks'
+      const tell = async (when) => {
+        await new Promise((resolve) => setImmediate(resolve))
+        await null
+        console.log(when, executionAsyncId() > 0 ? 'followed' : 'not')
+      }
+      ${bus(`plugins: [${plugin}]`)}
+      await bus.ready()
+      await tell('then')
+      await bus.close()`)
+    expect(output).to.match(/^within (followed|not)\nthen not\n$/)
+  })
+
   it('that waits for a publish while Redis is away lives until it knows', async () => {
     const { code, output } = await run(`${bus("redis: 'redis://127.0.0.1:1', publishTimeout: '1s'")}
       bus.publish('orders.paid', 1).catch(({ code }) => console.log(code))`)
