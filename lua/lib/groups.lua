@@ -24,9 +24,10 @@ end
 
 local everyGroup, topicSettings, topicNotes
 
+-- lib.groupsRead: what the hash has, if the script has read it.
 local function readGroups()
   everyGroup, topicSettings, topicNotes = {}, {}, {}
-  local pairs_, areBehind = call('HGETALL', P .. 'groups'), false
+  local pairs_, areBehind = lib.groupsRead or call('HGETALL', P .. 'groups'), false
   for i = 1, #pairs_, 2 do
     local name, value = pairs_[i], pairs_[i + 1]
     if string.byte(name) ~= 58 then

@@ -14,11 +14,11 @@
 --       batch: none. A message alone that is pushed to a session that waits: 14. Each further group: 3. With ordering keys 2 more a group, and 2 per key that has messages already; with a priority 2 a group. In a topic that retains 3 more,
 --       and 5 to trim.
 
-local session, number, record = ARGV[1], tonumber(ARGV[2]), nil
+local session, number, record, groups = ARGV[1], tonumber(ARGV[2]), nil, nil
 
--- 0. One message, without marks and guards?
-if #ARGV == 10 and ARGV[5] == '' and ARGV[7] == '' then
-  --@include lib/publish-one
+-- 0. Without marks and guards?
+if ARGV[5] == '' and ARGV[7] == '' then
+  --@include lib/publish-plain
 end
 
 --@include lib/call
@@ -26,6 +26,7 @@ end
 --@include lib/counts
 --@include lib/groups
 --@include lib/wake
+lib.groupsRead = groups
 --@include lib/range
 --@include lib/batches
 --@include lib/enqueue
