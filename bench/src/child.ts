@@ -17,7 +17,9 @@ export function forkChild<Question extends object, Result>(
   url: URL,
   options: { args?: string[]; execArgv?: string[] } = {},
 ): Child<Question, Result> {
-  const child = fork(url, options.args ?? [], { execArgv: options.execArgv ?? [], serialization: 'advanced' })
+  // As services run: some libraries check more where it is not said.
+  const env = { ...process.env, NODE_ENV: 'production' }
+  const child = fork(url, options.args ?? [], { execArgv: options.execArgv ?? [], env, serialization: 'advanced' })
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   return {
     ask: (question) => ask<Question, Result>(child, question),
