@@ -5,15 +5,19 @@ import type { Ended, Part } from './settle-unit.js'
 export class Acks {
   /** Ranges with messages in `Progress.done`. */
   #finished: HeldRange[] = []
-  readonly #observed = new Map<HeldRange, Map<number, Ended>>()
+  /** By range and position. */
+  readonly #observed = new Map<HeldRange, (Ended | undefined)[]>()
 
   add(range: HeldRange, index: number, ended: Ended | undefined): void {
     range.progress[index] = Progress.done
     if (range.done++ === 0) this.#finished.push(range)
     if (ended === undefined) return
-    const ofRange = this.#observed.get(range) ?? new Map<number, Ended>()
-    ofRange.set(index, ended)
-    this.#observed.set(range, ofRange)
+    let ofRange = this.#observed.get(range)
+    if (ofRange === undefined) {
+      ofRange = new Array(range.count).fill(undefined)
+      this.#observed.set(range, ofRange)
+    }
+    ofRange[index] = ended
   }
 
   take(): Part[] {
@@ -36,19 +40,19 @@ export class Acks {
     const ofRange = this.#observed.get(range)
     if (ofRange === undefined) return
     for (let i = index; i < index + count; i++) {
-      const ended = ofRange.get(i)
+      const ended = ofRange[i]
       if (ended === undefined) continue
-      ofRange.delete(i)
+      ofRange[i] = undefined
       tell(ended)
     }
-    if (ofRange.size === 0) this.#observed.delete(range)
+    if (count === range.count || ofRange.every((ended) => ended === undefined)) this.#observed.delete(range)
   }
 
   /** None will be confirmed any more. Answers how many were not sent. */
   lose(refused: (ended: Ended) => void): number {
     let count = 0
     for (const range of this.#finished) count += range.done
-    for (const ofRange of this.#observed.values()) for (const ended of ofRange.values()) refused(ended)
+    for (const ofRange of this.#observed.values()) for (const ended of ofRange) if (ended !== undefined) refused(ended)
     this.#observed.clear()
     this.#finished = []
     return count

@@ -6,6 +6,8 @@ export interface Link<Subject, Result> {
   /** Named in errors. */
   readonly from: string
   readonly run: (subject: Subject, next: () => Promise<Result>) => Promise<Result>
+  /** Called before what is inside runs. */
+  readonly onNext?: ((subject: Subject) => void) | undefined
 }
 
 /** A composed chain around its core. */
@@ -23,35 +25,41 @@ export function compose<Subject, Result>(
   const around = strict ? watched : once
   return links.reduceRight<Chain<Subject, Result>>(
     (inside, link) => around(link, inside),
-    (_, core) => started(core),
+    (_, core) => {
+      try {
+        return promised(core())
+      } catch (error) {
+        return Promise.reject(error)
+      }
+    },
   )
 }
 
 /** A link around what is inside it. */
-function once<Subject, Result>({ from, run }: Link<Subject, Result>, inside: Chain<Subject, Result>) {
+function once<Subject, Result>({ from, run, onNext }: Link<Subject, Result>, inside: Chain<Subject, Result>) {
   return (subject: Subject, core: () => Promise<Result>): Promise<Result> => {
     let isInside = false
-    return started(() =>
-      run(subject, () => {
-        if (isInside) throw twice(from)
-        isInside = true
-        return inside(subject, core)
-      }),
-    )
+    const next = (): Promise<Result> => {
+      if (isInside) throw twice(from)
+      isInside = true
+      onNext?.(subject)
+      return inside(subject, core)
+    }
+    return started(run, subject, next)
   }
 }
 
 /** As `once`, and waits for what the link abandons. */
-function watched<Subject, Result>({ from, run }: Link<Subject, Result>, inside: Chain<Subject, Result>) {
+function watched<Subject, Result>({ from, run, onNext }: Link<Subject, Result>, inside: Chain<Subject, Result>) {
   return (subject: Subject, core: () => Promise<Result>): Promise<Result> => {
     let inner: Inner<Result> | undefined
-    const result = started(() =>
-      run(subject, () => {
-        if (inner !== undefined) throw twice(from)
-        inner = new Inner(inside(subject, core))
-        return inner.result
-      }),
-    )
+    const next = (): Promise<Result> => {
+      if (inner !== undefined) throw twice(from)
+      onNext?.(subject)
+      inner = new Inner(inside(subject, core))
+      return inner.result
+    }
+    const result = started(run, subject, next)
     // Whoever passes on what next() gave cannot end before it.
     if (inner?.result === result) return result
     return result.then(
@@ -83,13 +91,21 @@ async function abandoned<Result>(inner: Inner<Result>, from: string): Promise<ne
 }
 
 /** What throws at once rejects as well, so that no link needs to expect both. */
-function started<Result>(run: () => Promise<Result>): Promise<Result> {
+function started<Subject, Result>(
+  run: Link<Subject, Result>['run'],
+  subject: Subject,
+  next: () => Promise<Result>,
+): Promise<Result> {
   try {
-    return Promise.resolve(run())
+    return promised(run(subject, next))
   } catch (error) {
     return Promise.reject(error)
   }
 }
+
+/** Middlewares of users may answer what is none. */
+const promised = <Result>(result: Promise<Result>): Promise<Result> =>
+  result instanceof Promise ? result : Promise.resolve(result)
 
 const twice = (from: string): BuswayError => misuse(from, 'called next() twice; it may run what is inside once')
 

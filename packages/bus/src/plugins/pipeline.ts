@@ -5,25 +5,33 @@ import type { Pipeline } from '../seams.js'
 import { type Chain, compose, type Link } from './chain.js'
 import type { Declared } from './declared.js'
 import { registerGuards } from './guards.js'
+import { nameOwned } from './keys.js'
 
 /** `plugins` in their order, outermost first. */
 export function composePipeline(plugins: readonly Declared[], log: Logger, strict: boolean): Pipeline {
-  const links = <Subject, Result>(of: (declared: Declared) => readonly Link<Subject, Result>['run'][]) =>
-    plugins.flatMap((declared) =>
-      of(declared).map((run): Link<Subject, Result> => ({ from: `plugin '${declared.plugin.name}'`, run })),
-    )
+  const links = <Subject, Result>(
+    of: (declared: Declared) => readonly Link<Subject, Result>['run'][],
+    onNext?: (plugin: string, subject: Subject) => void,
+  ) =>
+    plugins.flatMap((declared) => {
+      const { name } = declared.plugin
+      const next = onNext && ((subject: Subject) => onNext(name, subject))
+      return of(declared).map((run): Link<Subject, Result> => ({ from: `plugin '${name}'`, run, onNext: next }))
+    })
   const options = { publish: optionsOf(plugins, 'publish'), consume: optionsOf(plugins, 'consume') }
   const observers = observersOf(plugins)
   return {
-    publish: withReceipts(compose([...links((d) => d.enrich), ...links((d) => d.encode)], strict)),
+    publish: withReceipts(
+      compose([...links((d) => d.enrich, nameOwned), ...links((d) => d.encode, nameOwned)], strict),
+    ),
     enrich: withReceipts(
       compose(
-        links((d) => d.enrich),
+        links((d) => d.enrich, nameOwned),
         strict,
       ),
     ),
     encode: compose(
-      links((d) => d.encode),
+      links((d) => d.encode, nameOwned),
       strict,
     ),
     decode: compose(
@@ -63,14 +71,22 @@ export function composePipeline(plugins: readonly Declared[], log: Logger, stric
 /** The kernel answers one receipt per message; a plugin that answers for it must too. */
 function withReceipts(chain: Chain<PublishBatch, Receipt[]> | undefined): Pipeline['publish'] {
   if (chain === undefined) return undefined
-  return (batch, send) =>
-    chain(batch, send).then((receipts) => {
-      if (Array.isArray(receipts) && receipts.length === batch.messages.length) return receipts
-      throw new BuswayError(
-        'PLUGIN_MISUSE',
-        `A publish middleware on '${batch.topic}' answered no receipts: one for each of ${batch.messages.length}; return what next() gives.`,
-      )
+  return (batch, send) => {
+    let sent: Promise<Receipt[]> | undefined
+    const answer = chain(batch, () => {
+      sent = send()
+      return sent
     })
+    return answer === sent ? answer : answer.then((receipts) => checkReceipts(batch, receipts))
+  }
+}
+
+function checkReceipts({ topic, messages }: PublishBatch, receipts: Receipt[]): Receipt[] {
+  if (Array.isArray(receipts) && receipts.length === messages.length) return receipts
+  throw new BuswayError(
+    'PLUGIN_MISUSE',
+    `A publish middleware on '${topic}' answered no receipts: one for each of ${messages.length}; return what next() gives.`,
+  )
 }
 
 function optionsOf(plugins: readonly Declared[], where: 'publish' | 'consume') {

@@ -25,7 +25,6 @@ import type { Publisher, ScriptRunner } from '../seams.js'
 import { checkTopic } from '../validate/names.js'
 import type { Declared, OptionCheck } from './declared.js'
 import { checkGuard } from './guards.js'
-import { nameOwned } from './keys.js'
 import { reserved } from './reserved.js'
 import { runScript } from './scripts.js'
 
@@ -79,13 +78,7 @@ export class PluginScope implements Scope {
     this.#declaring('publish', middleware)
     if (stage !== 'enrich' && stage !== 'encode')
       throw this.#invalid(`publish(${String(stage)}): 'enrich' or 'encode'.`)
-    const plugin = this.#plugin
-    this.#declared[stage].push((batch, next) =>
-      middleware(batch, () => {
-        nameOwned(plugin, batch)
-        return next()
-      }),
-    )
+    this.#declared[stage].push(middleware)
   }
 
   consume(stage: 'decode', middleware: DecodeMiddleware): void

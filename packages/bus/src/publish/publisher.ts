@@ -354,21 +354,27 @@ const ofSettles = (): BuswayError =>
 function told(pipeline: Pipeline, batch: PublishBatch, run: () => Promise<Receipt[]>): Promise<Receipt[]> {
   if (!pipeline.listens('published')) return run()
   const startMs = wallMs(performance.now())
-  const tell = (receipts: readonly Receipt[], error?: Error): void => {
-    const { topic, via, messages } = batch
-    const event = { topic, count: messages.length, receipts, via, startMs, endMs: wallMs(performance.now()) }
-    pipeline.emit('published', error === undefined ? event : { ...event, error })
-  }
   return run().then(
     (receipts) => {
-      tell(receipts)
+      tell(pipeline, batch, startMs, receipts)
       return receipts
     },
     (error) => {
-      tell([], error)
+      tell(pipeline, batch, startMs, [], error)
       throw error
     },
   )
+}
+
+function tell(
+  pipeline: Pipeline,
+  { topic, via, messages }: PublishBatch,
+  startMs: number,
+  receipts: readonly Receipt[],
+  error?: Error,
+): void {
+  const event = { topic, count: messages.length, receipts, via, startMs, endMs: wallMs(performance.now()) }
+  pipeline.emit('published', error === undefined ? event : { ...event, error })
 }
 
 const isBare = (pipeline: Pipeline): boolean =>

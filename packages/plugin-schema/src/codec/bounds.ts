@@ -9,20 +9,21 @@ import { leastBytes } from './sizes.js'
 /** What is wrong with the bytes. */
 export class BodyError extends Error {}
 
-/** Throws BodyError unless the bytes are one value of the writer's schema, whole and within the limits. */
-export function checkBounds(node: Node, bytes: Buffer): void {
-  const walk = new Walk(bytes)
+/** Throws BodyError unless the bytes, from position `from`, are one value of the writer's schema, whole and within the limits. */
+export function checkBounds(node: Node, bytes: Buffer, from = 0): void {
+  const walk = new Walk(bytes, from)
   walk.value(node, 0)
   if (walk.at !== bytes.length) throw new BodyError(`${bytes.length - walk.at} bytes follow its end`)
 }
 
 class Walk {
-  at = 0
+  at: number
   readonly #bytes: Buffer
   #emptyItems = 0
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, from: number) {
     this.#bytes = bytes
+    this.at = from
   }
 
   value(node: Node, depth: number): void {

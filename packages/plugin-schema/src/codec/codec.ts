@@ -73,11 +73,23 @@ export class Codec {
     }
     const resolver = isSame ? undefined : this.#type.createResolver(writer.#type)
     return (body) => {
-      const bytes = body.subarray(HEADER_BYTES)
-      checkBounds(writer.node, bytes)
-      const value = explained(() => this.#type.fromBuffer(bytes, resolver))
+      checkBounds(writer.node, body, HEADER_BYTES)
+      const value = this.#read(body, resolver)
       return this.#fromAvsc === undefined ? value : this.#fromAvsc(value)
     }
+  }
+
+  /** Of bytes that are within bounds. Throws BodyError, without avsc's messages, which show the value. */
+  #read(body: Buffer, resolver: ReturnType<avsc.Type['createResolver']> | undefined): unknown {
+    let read: ReturnType<avsc.Type['decode']>
+    try {
+      read = this.#type.decode(body, HEADER_BYTES, resolver)
+    } catch (error) {
+      const { message } = error as Error
+      throw new BodyError(message === 'potential precision loss' ? message : 'avsc refused it')
+    }
+    if (read.offset !== body.length) throw new BodyError(read.offset < 0 ? 'truncated buffer' : 'trailing data')
+    return read.value
   }
 }
 
@@ -93,17 +105,5 @@ function avscType(text: string): avsc.Type {
     return typeOf(text)
   } catch (error) {
     throw new SchemaError((error as Error).message)
-  }
-}
-
-/** avsc's messages show the value, which must not reach a log. */
-function explained<T>(read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    const { message } = error as Error
-    throw new BodyError(
-      /^(truncated buffer|trailing data|potential precision loss)$/.test(message) ? message : 'avsc refused it',
-    )
   }
 }
