@@ -2,7 +2,7 @@
 
 /** A message on its way out. What `enrich` and `encode` change here is what is published. */
 export interface Outgoing {
-  /** A value up to `encode`; a `Uint8Array` is published as it is, anything else as JSON. */
+  /** A value up to `encode`; a `Uint8Array` is published as it is, anything else as JSON. Bytes that a plugin puts here are the bus' from then on. */
   body: unknown
   /** Says what the bytes are once a plugin has encoded them. */
   contentType: string

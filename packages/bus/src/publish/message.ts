@@ -75,7 +75,7 @@ export function prepare(
   maxPayload: number,
 ): PreparedMessage {
   const { body, options } = outgoing
-  const encoded = body instanceof Uint8Array ? Buffer.from(body) : encodeJson(topic, body)
+  const encoded = body instanceof Uint8Array ? body : encodeJson(topic, body)
   const bytes = typeof encoded === 'string' ? Buffer.byteLength(encoded) : encoded.byteLength
   checkSize(topic, bytes, maxPayload)
   const type = options.type as string | undefined

@@ -381,7 +381,9 @@ const isBare = (pipeline: Pipeline): boolean =>
   pipeline.publish === undefined && pipeline.guards.publish.length === 0 && !pipeline.listens('published')
 
 function outgoing(given: unknown, options: object, requester?: ReportRequester): Outgoing {
-  const body = given instanceof EncodedBody ? given.bytes : given
+  const value = given instanceof EncodedBody ? given.bytes : given
+  // Callers may go on to change what they published.
+  const body = value instanceof Uint8Array ? Buffer.from(value) : value
   const message: Outgoing = {
     body,
     contentType: given instanceof EncodedBody ? given.contentType : body instanceof Uint8Array ? BYTES_TYPE : JSON_TYPE,

@@ -49,7 +49,11 @@ export class Codec {
     const given = this.#toAvsc === undefined ? value : this.#toAvsc(value)
     SCRATCH.set(this.#header)
     const end = this.#type.encode(given, SCRATCH, HEADER_BYTES)
-    if (end > 0) return Buffer.from(SCRATCH.subarray(0, end))
+    if (end > 0) {
+      const body = Buffer.allocUnsafe(end)
+      SCRATCH.copy(body, 0, 0, end)
+      return body
+    }
     return Buffer.concat([this.#header, this.#type.toBuffer(given)])
   }
 

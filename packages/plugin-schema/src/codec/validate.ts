@@ -92,8 +92,8 @@ class Validation {
       else if (fallback === undefined) this.#add(`is missing; it should be ${nameOf(type)}`)
     }
     const fields = fieldNames(node)
-    for (const name of Object.keys(value)) {
-      if (fields.has(name) || value[name] === undefined) continue
+    for (const name in value) {
+      if (fields.has(name) || value[name] === undefined || !Object.hasOwn(value, name)) continue
       this.#path[at] = name
       this.#add(`is no field of ${node.name}, which has ${[...fields].join(', ') || 'none'}`)
     }
