@@ -9,7 +9,7 @@ import { capitalized } from './words.js'
 
 /** The part of docs/performance.md that nobody types. */
 export function figures(results: Results): string {
-  const heading = `${summaryOf(results)}. Medians of ${results.rounds} rounds, in parentheses the least and the greatest; a figure with an x says how many times the other's Busway's is.`
+  const heading = `${summaryOf(results)}. Medians of ${results.rounds} rounds of about ${results.seconds} s, in parentheses the least and the greatest; a figure with an x says how many times the other's Busway's is.`
   return [
     `${heading}${doubts(results)}`,
     '### What is asked, and what is reached',

@@ -15,6 +15,8 @@ export interface Scenario {
   readonly guests?: readonly PeerName[]
   /** How many messages a measurement has, instead of what fits into its time. */
   readonly messages?: number
+  /** So many at least, for percentiles that mean something. */
+  readonly fewestMessages?: number
   /** So many at most, that Redis is not filled with what nobody looks at. */
   readonly mostMessages?: number
   /** So many rounds at most, of what takes long. */

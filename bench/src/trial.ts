@@ -27,7 +27,11 @@ export async function runTrial(
   const fixed = options.messages ?? scenario.messages
   const perSecond = await warmUp(stage, { ...options, messages: fixed ?? scenario.mostMessages })
   const messages =
-    fixed ?? Math.min(scenario.mostMessages ?? Infinity, Math.max(FEWEST, Math.round(perSecond * options.seconds)))
+    fixed ??
+    Math.min(
+      scenario.mostMessages ?? Infinity,
+      Math.max(scenario.fewestMessages ?? FEWEST, Math.round(perSecond * options.seconds)),
+    )
   let measurement: Measurement | undefined
   await stage.pass(messages, async (work) => {
     measurement = await measure(serverUse, messages, work)

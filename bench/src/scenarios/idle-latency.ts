@@ -13,6 +13,7 @@ export const idleLatency: Scenario = {
   needs: ['queue'],
   guests: ['hand-over'],
   metrics: ['p50Us', 'p99Us', ...COSTS],
+  fewestMessages: 400,
 
   async open(peer, { redisUrl }) {
     const nextQueue = queueNames(this.name)

@@ -13,6 +13,7 @@ export const steady: Scenario = {
   title: `from one process to another, ${PER_SECOND.toLocaleString('en')} a second, ${CONCURRENCY} at a time`,
   needs: ['queue'],
   metrics: ['p50Us', 'p99Us', 'p999Us', ...COSTS],
+  fewestMessages: 2 * PER_SECOND,
 
   async open(peer, { redisUrl }) {
     const nextQueue = queueNames(this.name)

@@ -3,8 +3,8 @@ import { read32, undecodable } from './read.js'
 
 /** The fields of one message that most messages do not have. */
 export interface DecodedExtra {
-  readonly type?: string | undefined
-  readonly contentType?: string | undefined
+  readonly type?: string
+  readonly contentType?: string
   readonly headers: Readonly<Record<string, string>>
 }
 
@@ -33,7 +33,9 @@ export function decodeExtra(bytes: Buffer, from: number, to: number): DecodedExt
       setHeader(headers, bytes.toString('utf8', nameAt, valueAt), bytes.toString('utf8', valueAt, at))
     } else throw undecodable(`it has an extra that this client does not know, or has twice (${tag})`)
   }
-  return { type, contentType, headers: headers ?? noHeaders }
+  const rest =
+    contentType === undefined ? { headers: headers ?? noHeaders } : { contentType, headers: headers ?? noHeaders }
+  return type === undefined ? rest : { type, ...rest }
 }
 
 function setHeader(headers: Record<string, string>, name: string, value: string): void {
