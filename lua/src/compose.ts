@@ -34,8 +34,15 @@ export interface ScriptSet {
   all(): readonly ComposedScript[]
   /** The guards' keys for `guardKeys` of a request; ask once for a producer or subscription. */
   guardKeys(stage: GuardStage, topic: string, group?: string): GuardKeys
-  /** A plugin's own script: the text as it is, with the same shebang as a publish. */
-  composePluginScript(script: { readonly name: string; readonly lua: string }): ComposedScript
+  /** A plugin's own script: the text as it is, refused when memory is full as a publish is, unless it only reads. */
+  composePluginScript(script: PluginLua): ComposedScript
+}
+
+export interface PluginLua {
+  readonly name: string
+  readonly lua: string
+  /** Default: false. */
+  readonly readOnly?: boolean
 }
 
 /** Whether a script may run when Redis is full. Those that may free memory, or free it later; the others are refused whole. */
@@ -81,7 +88,7 @@ export function compose({ redisVersion, isCluster = false, guards = {} }: Compos
   const get = (name: ScriptName): ComposedScript => {
     let script = scripts.get(name)
     if (script === undefined) {
-      script = finished(name, insertGuards(published(assemble(name), isCluster), guards), ALLOW_OOM[name], shebang)
+      script = finished(name, insertGuards(published(assemble(name), isCluster), guards), ALLOW_OOM[name] ? 'frees' : 'writes', shebang)
       scripts.set(name, script)
     }
     return script
@@ -91,24 +98,28 @@ export function compose({ redisVersion, isCluster = false, guards = {} }: Compos
     all: () => scriptNames.map(get),
     guardKeys: (stage, topic, group) =>
       (guards[stage] ?? []).map(({ keys }) => (typeof keys === 'function' ? keys(topic, group) : keys)),
-    composePluginScript: ({ name, lua }) => finished(name, lua, false, shebang),
+    composePluginScript: ({ name, lua, readOnly = false }) =>
+      finished(name, lua, readOnly ? 'reads' : 'writes', shebang),
   }
 }
 
 /** A plugin's own script, when there is no set at hand. */
 export function composePluginScript(
-  script: { readonly name: string; readonly lua: string },
+  { name, lua, readOnly = false }: PluginLua,
   { redisVersion }: Pick<ComposeOptions, 'redisVersion'>,
 ): ComposedScript {
-  return finished(script.name, script.lua, false, Number.parseInt(redisVersion, 10) >= 7)
+  return finished(name, lua, readOnly ? 'reads' : 'writes', Number.parseInt(redisVersion, 10) >= 7)
 }
+
+/** What a script does to Redis' memory: what only reads, or may free some, runs when it is full. */
+type Effect = 'reads' | 'writes' | 'frees'
 
 /** A script may publish to channels of its own slot only, and those are other commands'. */
 const published = (text: string, isCluster: boolean): string =>
   isCluster ? text.replaceAll("call('PUBLISH',", "call('SPUBLISH',") : text
 
-function finished(name: string, lua: string, allowOom: boolean, shebang: boolean): ComposedScript {
-  const text = prelude(allowOom, shebang) + lua
+function finished(name: string, lua: string, effect: Effect, shebang: boolean): ComposedScript {
+  const text = prelude(effect, shebang) + lua
   return { name, text, sha: createHash('sha1').update(text).digest('hex') }
 }
 
@@ -116,9 +127,15 @@ function finished(name: string, lua: string, allowOom: boolean, shebang: boolean
  * With a shebang Redis 7 refuses a script whole when memory is full or when it leaves its slot. Redis 6.2 knows none: there the first write
  * decides, and one that Redis always lets through opens the door for the rest.
  */
-function prelude(allowOom: boolean, shebang: boolean): string {
-  if (shebang) return allowOom ? '#!lua flags=allow-oom\n' : '#!lua\n'
-  return allowOom ? "redis.call('HDEL', KEYS[2], '0')\n" : ''
+function prelude(effect: Effect, shebang: boolean): string {
+  if (shebang) return SHEBANGS[effect]
+  return effect === 'frees' ? "redis.call('HDEL', KEYS[2], '0')\n" : ''
+}
+
+const SHEBANGS: Readonly<Record<Effect, string>> = {
+  reads: '#!lua flags=no-writes,allow-oom\n',
+  writes: '#!lua\n',
+  frees: '#!lua flags=allow-oom\n',
 }
 
 const GUARDS = /^[ \t]*--@guards (publish|fetch|settle)[ \t]*$/gm

@@ -76,6 +76,7 @@ export async function takeStock(bus: ClosingBus, recorder: Recorder): Promise<vo
     const stats = await bus.topic(topic).group(group).stats()
     for (const place of PLACES) {
       const names: string[] = []
+      const errors: string[] = []
       for (let cursor: string | undefined; ; ) {
         const options = { limit: 1000, ...(cursor !== undefined && { cursor }) }
         const page =
@@ -85,12 +86,15 @@ export async function takeStock(bus: ClosingBus, recorder: Recorder): Promise<vo
                 .topic(topic)
                 .group(group)
                 .peek({ state: place, ...options })
-        for (const { id, body } of page.items) names.push((body as Partial<Body> | null)?.name ?? id)
+        for (const item of page.items) {
+          names.push((item.body as Partial<Body> | null)?.name ?? item.id)
+          if ('error' in item) errors.push(item.error.message)
+        }
         cursor = page.cursor
         if (cursor === undefined) break
       }
       if (stats[place] > 0 || names.length > 0)
-        recorder.add({ e: 'stored', topic, group, place, count: stats[place], names })
+        recorder.add({ e: 'stored', topic, group, place, count: stats[place], names, errors })
     }
   }
 }

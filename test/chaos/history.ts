@@ -74,6 +74,8 @@ export type Deed =
       readonly place: string
       readonly count: number
       readonly names: readonly string[]
+      /** Why they died, in the order of the names, for who reads the history. */
+      readonly errors?: readonly string[]
     }
   /** A flow that is still open at the end. */
   | { readonly e: 'open'; readonly flow: string }

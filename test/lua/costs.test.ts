@@ -4,6 +4,7 @@
  */
 import { type AdvanceRequest, type BatchToPublish, declare, type LeasePart, type Settle, watch } from '@busway/lua'
 import { expect } from 'chai'
+import { assemble } from '../../lua/src/files.js'
 import { encodeBatch } from './batch.js'
 import { drivenTopic, TOPIC } from './driven-topic.js'
 import { listen } from './listening.js'
@@ -75,6 +76,12 @@ describe('the commands', () => {
       await empty()
     })
   }
+
+  it('come first in a plain publish, which makes no function: each would be made anew at every call', () => {
+    const [plain = '', rest = ''] = assemble('publish').split('return { 0, now, {}, {}, 0 }')
+    expect(plain).to.include("call('PUBLISH'").and.not.match(/\bfunction\b/)
+    expect(rest).to.match(/\bfunction\b/)
+  })
 
   /** A batch is acked, another of its size is taken. */
   const turnover = async (size: number, more: Partial<AdvanceRequest> = {}): Promise<number> => {

@@ -67,6 +67,28 @@ describe('flows', () => {
     expect(root).to.deep.include({ state: 'done', topic: 'whole' })
   })
 
+  it('tell a parent of its children while Redis is full: what it ends makes room', async () => {
+    const bus = flowing()
+    await doubling()
+    const began = new Gate()
+    const isFull = new Gate()
+    const results = new Received<unknown>()
+    await bus.consume('whole', async (_, ctx) => {
+      began.open()
+      await isFull.opened
+      results.add((await ctx.children()).map(({ result }) => result))
+    }).ready
+    await bus.flows.publish(whole([part(1), part(2)]))
+    await began.opened
+    await w.redis.config('SET', 'maxmemory', 1)
+    try {
+      isFull.open()
+      expect(await results.count(1)).to.deep.equal([[2, 4]])
+    } finally {
+      await w.redis.config('SET', 'maxmemory', 0)
+    }
+  })
+
   it('are trees of any depth, and graphs by names', async () => {
     const bus = flowing()
     await doubling()

@@ -128,6 +128,28 @@ describe('the life of plugins', () => {
     expect(await world.redis.get(`${world.namespace}:{orders.paid}:x:counter:total`)).to.equal('7')
   })
 
+  it('runs what only reads while Redis is full, and refuses then what may write', async () => {
+    type Run = (topic: string) => Promise<string>
+    let read: Run | undefined
+    let write: Run | undefined
+    const bus = equipped(world, [
+      plugin('counter', (scope: Scope) => {
+        const keys = () => ['total']
+        read = scope.script<[], string>({ name: 'read', keys, lua: "return redis.call('GET', keys[1])", readOnly: true })
+        write = scope.script<[], string>({ name: 'write', keys, lua: "return redis.call('SET', keys[1], 'more')" })
+      }),
+    ])
+    await bus.ready()
+    await world.redis.set(`${world.namespace}:{orders.paid}:x:counter:total`, '7')
+    await world.redis.config('SET', 'maxmemory', 1)
+    try {
+      expect(await read?.('orders.paid')).to.equal('7')
+      expect((await refusal(() => write?.('orders.paid'))).code).to.equal('REDIS_OUT_OF_MEMORY')
+    } finally {
+      await world.redis.config('SET', 'maxmemory', 0)
+    }
+  })
+
   it('gives them the numbers of several topics', async () => {
     let stats: Scope['stats'] | undefined
     const bus = equipped(world, [

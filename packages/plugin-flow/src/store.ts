@@ -71,8 +71,8 @@ export interface Lifetimes {
 
 /** Declares the scripts. */
 export function declareStore(scope: Scope, { keepMs, abandonMs }: Lifetimes): Store {
-  const declare = (name: string, lua: string) =>
-    scope.script<(string | number | Uint8Array)[]>({ name, keys: keyNames, lua })
+  const declare = (name: string, lua: string, readOnly = false) =>
+    scope.script<(string | number | Uint8Array)[]>({ name, keys: keyNames, lua, readOnly })
   const draft = declare(
     'draft',
     `for i = 2, #args, 2 do redis.call('HSET', keys[2] .. ':' .. args[1], args[i], args[i + 1]) end
@@ -89,6 +89,7 @@ export function declareStore(scope: Scope, { keepMs, abandonMs }: Lifetimes): St
      local values = redis.call('HMGET', keys[1] .. ':' .. args[1], unpack(fields))
      for i = 1, #values do values[i] = values[i] and '=' .. values[i] or '' end
      return values`,
+    true, // handlers that wait for it are what makes room in a full Redis
   )
   return {
     async draft(token, fields) {

@@ -36,6 +36,7 @@ export function declareStore(scope: Scope): Store {
   const read = scope.script<[id: string], [number, string]>({
     name: 'read',
     keys: KEYS,
+    readOnly: true,
     lua: `${NOW}
       return { now, redis.call('HGET', keys[1], args[1]) or '' }`,
   })
@@ -63,6 +64,7 @@ export function declareStore(scope: Scope): Store {
   const page = scope.script<[after: string, limit: number], string[]>({
     name: 'page',
     keys: KEYS,
+    readOnly: true,
     lua: `
       local from = args[1] == '' and '-' or '(' .. args[1]
       local ids = redis.call('ZRANGEBYLEX', keys[2], from, '+', 'LIMIT', 0, tonumber(args[2]))

@@ -15,6 +15,8 @@ export interface PluginScript {
   keys(topic: string): readonly string[]
   /** Its body; sees `keys` (full names, in the order of `keys()`) and `args` (strings) and may return. It may run twice if a connection fails. */
   readonly lua: string
+  /** It writes nothing: it runs while Redis is full as well, which refuses the others then. From Redis 7 on it fails if it writes all the same. Default: false. */
+  readonly readOnly?: boolean
 }
 
 /** What a plugin is given in `setup`: all that it can do. Declared things take effect at `ready`; declaring later throws `BUS_STARTED`. */

@@ -7,6 +7,7 @@ import { pluginKeys } from './keys.js'
 export interface ScriptSource {
   readonly name: string
   readonly lua: string
+  readonly readOnly: boolean
 }
 
 /** The name under which the runner has a plugin's script. */
@@ -15,7 +16,11 @@ export const scriptName = (plugin: string, script: string): string => `${plugin}
 /** Every plugin's scripts for `composePluginScript`. */
 export const scriptSources = (plugins: readonly Declared[]): ScriptSource[] =>
   plugins.flatMap(({ plugin, scripts }) =>
-    scripts.map(({ name, lua }) => ({ name: scriptName(plugin.name, name), lua: withNames(lua) })),
+    scripts.map(({ name, lua, readOnly = false }) => ({
+      name: scriptName(plugin.name, name),
+      lua: withNames(lua),
+      readOnly,
+    })),
   )
 
 /** The kernel's two keys come first in every script; a plugin's script sees its own alone. On its first line, so that errors tell its own line numbers. */

@@ -105,7 +105,7 @@ export const declareScripts = (scope: Scope): RegistryScripts => ({
     keys: () => ['schemas', 'latest', 'versions', 'texts', 'modes'],
     lua: REGISTER,
   }),
-  versions: scope.script({ name: 'versions', keys: () => ['latest', 'versions'], lua: VERSIONS }),
-  schema: scope.script({ name: 'schema', keys: () => ['schemas'], lua: SCHEMA }),
-  mode: scope.script({ name: 'mode', keys: () => ['modes'], lua: MODE }),
+  versions: scope.script({ name: 'versions', keys: () => ['latest', 'versions'], lua: VERSIONS, readOnly: true }),
+  schema: scope.script({ name: 'schema', keys: () => ['schemas'], lua: SCHEMA, readOnly: true }),
+  mode: scope.script({ name: 'mode', keys: () => ['modes'], lua: MODE, readOnly: true }),
 })
