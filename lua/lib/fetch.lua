@@ -34,6 +34,8 @@ function lib.fill(basket, read)
   local taken, n, remainder, page = basket.taken, 0, nil, PAGE
   while not basket.full and basket.messages < basket.want and #taken < MOST_RANGES do
     local asked = math.min(page, MOST_RANGES - #taken)
+    -- Whatever is read is paid for by its bytes: no more than will fit, if the rest is as large as what there is.
+    if basket.size > 0 then asked = math.min(asked, math.max(1, math.ceil((basket.wantBytes - basket.size) * #taken / basket.size))) end
     page = LARGER_PAGE
     local texts = read(n, n + asked - 1)
     local ranges, room = {}, basket.want - basket.messages

@@ -88,7 +88,12 @@ export function compose({ redisVersion, isCluster = false, guards = {} }: Compos
   const get = (name: ScriptName): ComposedScript => {
     let script = scripts.get(name)
     if (script === undefined) {
-      script = finished(name, insertGuards(published(assemble(name), isCluster), guards), ALLOW_OOM[name] ? 'frees' : 'writes', shebang)
+      script = finished(
+        name,
+        insertGuards(published(assemble(name), isCluster), guards),
+        ALLOW_OOM[name] ? 'frees' : 'writes',
+        shebang,
+      )
       scripts.set(name, script)
     }
     return script

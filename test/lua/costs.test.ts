@@ -79,7 +79,9 @@ describe('the commands', () => {
 
   it('come first in a plain publish, which makes no function: each would be made anew at every call', () => {
     const [plain = '', rest = ''] = assemble('publish').split('return { 0, now, {}, {}, 0 }')
-    expect(plain).to.include("call('PUBLISH'").and.not.match(/\bfunction\b/)
+    expect(plain)
+      .to.include("call('PUBLISH'")
+      .and.not.match(/\bfunction\b/)
     expect(rest).to.match(/\bfunction\b/)
   })
 

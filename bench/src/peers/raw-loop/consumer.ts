@@ -14,6 +14,15 @@ const WANT_BYTES = 1 << 20
 /** Longer than any pass. */
 const LEASE_MS = 300_000
 
+/** Longer texts are slower to parse than their parts. */
+const PARSED_TOGETHER_BYTES = 64 * 1024
+
+function bodiesOf(value: Buffer): unknown[] {
+  const envelope = decodeBatch(value)
+  if (envelope.bodiesBytes <= PARSED_TOGETHER_BYTES) return envelope.parseAll()
+  return Array.from({ length: envelope.count }, (_, i) => JSON.parse(envelope.body(i).toString()))
+}
+
 /** Takes, decodes, hands over, acknowledges with the next request. Concurrency means nothing to it. */
 export class RawConsumer implements Consumer {
   readonly #scripts: TopicScripts
@@ -106,7 +115,7 @@ export class RawConsumer implements Consumer {
     this.#asks ||= reply.more || reply.ranges.length > 0
     this.#pump()
     for (const { lease, value } of reply.ranges) {
-      for (const body of decodeBatch(value as Buffer).parseAll()) void this.#handler(body as Body)
+      for (const body of bodiesOf(value as Buffer)) void this.#handler(body as Body)
       this.#acks.push({ lease })
     }
     this.#pump()

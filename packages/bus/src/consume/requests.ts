@@ -4,8 +4,8 @@ import type { RedisFailure } from '../seams.js'
 import type { Answer, InFlight } from './in-flight.js'
 import type { SessionParts } from './session-parts.js'
 
-/** Bytes that one fetch may give; a larger message comes alone. */
-const FETCH_BYTES = 4 * 1024 * 1024
+/** Bytes that one fetch may give; a larger message comes alone. Redis does nothing else while it hands them over, which takes it some milliseconds. */
+const FETCH_BYTES = 2 * 1024 * 1024
 
 type Content = Pick<InFlight, 'shipment' | 'want' | 'renew'> & { readonly group: GroupRef; readonly epoch: number }
 

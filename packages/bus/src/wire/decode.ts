@@ -57,6 +57,11 @@ export class Envelope {
     return this.#extraTable === 0
   }
 
+  /** Of all bodies, with what separates them. */
+  get bodiesBytes(): number {
+    return this.#bytes.length - this.#bodies
+  }
+
   /** All bodies by one parse. Throws UNDECODABLE if any is not JSON, or is several: then decode each by itself. */
   parseAll(): unknown[] {
     let bodies: unknown[]
