@@ -14,7 +14,7 @@ function lib.messagesOf(batches)
 end
 
 function lib.admitUnits(plan, batches, outcomes)
-  local messages, first, unit = lib.messagesOf(batches), 1, {}
+  local messages, first = lib.messagesOf(batches), 1
   if lib.settings().maxWaiting then
     --@include lib/bound
   end
@@ -23,9 +23,9 @@ function lib.admitUnits(plan, batches, outcomes)
   local size = string.gmatch(ARGV[6], '%d+')
   local total = #messages
   while first <= total do
-    local n = math.min(total - first + 1, tonumber(size() or 1))
-    for i = 1, math.max(n, #unit) do unit[i] = i <= n and messages[first + i - 1] or nil end
-    first = first + n
+    local unit, last = {}, math.min(total, first + (size() or 1) - 1)
+    for i = first, last do unit[i - first + 1] = messages[i] end
+    first = last + 1
     plan = lib.admitUnit(plan, unit, outcomes, true)
   end
   return plan

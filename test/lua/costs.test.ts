@@ -77,6 +77,23 @@ describe('the commands', () => {
     })
   }
 
+  it('of a fetch read no more batches than fit into its bytes, by those that it read first', async () => {
+    for (let n = 0; n < 40; n++) await put([{ value: encodeBatch(['x'.repeat(10_000), n]) }])
+    const monitor = await place.redis.monitor()
+    let read = 0
+    const heard = new Promise<void>((resolve) => {
+      monitor.on('monitor', (_time: string, [command = '', ...keys]: string[]) => {
+        if (command.toLowerCase() === 'mget') read += keys.length
+        if (command.toLowerCase() === 'ping') resolve()
+      })
+    })
+    const { ranges } = await go(SESSION, { want: 1000, wantBytes: 100_000 })
+    await place.redis.ping()
+    await heard
+    monitor.disconnect()
+    expect([ranges.length, read]).to.deep.equal([9, 10])
+  })
+
   it('come first in a plain publish, which makes no function: each would be made anew at every call', () => {
     const [plain = '', rest = ''] = assemble('publish').split('return { 0, now, {}, {}, 0 }')
     expect(plain)

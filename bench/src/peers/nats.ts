@@ -15,8 +15,8 @@ import type { Peer } from '../peer.js'
 import { serverOf } from '../servers/index.js'
 
 /** The client's: its own package.json cannot be loaded. */
-const { dependencies } = createRequire(import.meta.url)('../../package.json') as {
-  dependencies: { '@nats-io/jetstream': string }
+const { devDependencies } = createRequire(import.meta.url)('../../package.json') as {
+  devDependencies: { '@nats-io/jetstream': string }
 }
 
 const GROUP = 'orders'
@@ -24,7 +24,7 @@ const GROUP = 'orders'
 /** JetStream with its client's defaults: a publish is confirmed, a message acknowledged by itself, and gone when each group has done so. */
 export const nats: Peer = {
   name: 'nats',
-  version: dependencies['@nats-io/jetstream'],
+  version: devDependencies['@nats-io/jetstream'],
 
   async openProducer({ queue, groups = 1 }) {
     const connection = await open()

@@ -14,12 +14,9 @@ const WANT_BYTES = 1 << 20
 /** Longer than any pass. */
 const LEASE_MS = 300_000
 
-/** Longer texts are slower to parse than their parts. */
-const PARSED_TOGETHER_BYTES = 64 * 1024
-
 function bodiesOf(value: Buffer): unknown[] {
   const envelope = decodeBatch(value)
-  if (envelope.bodiesBytes <= PARSED_TOGETHER_BYTES) return envelope.parseAll()
+  if (envelope.isParsedTogether) return envelope.parseAll()
   return Array.from({ length: envelope.count }, (_, i) => JSON.parse(envelope.body(i).toString()))
 }
 

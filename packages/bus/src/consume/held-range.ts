@@ -31,9 +31,6 @@ export interface Held {
   readonly solo: boolean
 }
 
-/** So many bytes of bodies are parsed at once: one by one is slower for small ones, and a longer text is kept apart by V8, where copies and garbage cost more. */
-const PARSED_TOGETHER_BYTES = 64 * 1024
-
 export class HeldRange {
   readonly lease: number
   readonly batch: string
@@ -167,11 +164,11 @@ export class HeldRange {
     return envelope
   }
 
-  /** The body of a message of a plain envelope, where one parse serves the whole range; `undefined` if it must be decoded by itself. */
+  /** The body of a message where one parse serves the whole range; `undefined` if it must be decoded by itself. */
   plainBody(index: number): unknown {
     if (this.#bodies === undefined) {
       const envelope = this.envelope()
-      if (!envelope.isPlain || envelope.bodiesBytes > PARSED_TOGETHER_BYTES) return undefined
+      if (!envelope.isParsedTogether) return undefined
       try {
         this.#bodies = envelope.parseAll()
       } catch {

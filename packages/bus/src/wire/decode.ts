@@ -5,6 +5,9 @@ import { type DecodedProperties, decodeProperties } from './decode-properties.js
 import { EXPIRES, EXTRAS, HEADER_BYTES, JSON_TYPE, type ReportTo, SEPARATOR, VERSION } from './format.js'
 import { read32, undecodable } from './read.js'
 
+/** A longer text is kept apart by V8, where copies and garbage cost more: parsing it is slower than parsing its parts. */
+const PARSED_TOGETHER_BYTES = 64 * 1024
+
 /** A decoded batch, or a slice of one. Bodies and extras are read when asked for. */
 export class Envelope {
   readonly count: number
@@ -57,9 +60,9 @@ export class Envelope {
     return this.#extraTable === 0
   }
 
-  /** Of all bodies, with what separates them. */
-  get bodiesBytes(): number {
-    return this.#bytes.length - this.#bodies
+  /** Whether one parse is the better way to have all bodies. */
+  get isParsedTogether(): boolean {
+    return this.isPlain && this.#bytes.length - this.#bodies <= PARSED_TOGETHER_BYTES
   }
 
   /** All bodies by one parse. Throws UNDECODABLE if any is not JSON, or is several: then decode each by itself. */
