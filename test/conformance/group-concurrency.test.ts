@@ -1,6 +1,7 @@
 import type { Bus, ConsumeOptions } from '@busway/bus'
 import { expect } from 'chai'
 import fc from 'fast-check'
+import { deadline } from '../support/deadline.js'
 import { eventually } from '../support/eventually.js'
 import { Gate, Received } from '../support/received.js'
 import type { Worker } from '../support/worker.js'
@@ -53,9 +54,16 @@ conformance('groupConcurrency', (world) => {
       fc.asyncProperty(runs, async ({ limit, consumers, concurrency, work, keys }) => {
         const topic = `orders.${++round}`
         const { seen, handler } = watch()
+        const reachable = Math.min(limit, consumers * concurrency, keys || 300)
+        const full = new Gate()
         const failed = new Set<unknown>()
         const run = handler(async (body) => {
-          if (work !== 'none') for (let i = 0; i < 3; i++) await turn()
+          if (work !== 'none') {
+            // The first wait for each other; how many of those that follow run at once is chance.
+            if (seen.running >= reachable) full.open()
+            await deadline(full.opened, undefined, () => `${reachable} at once; there are ${seen.running}`)
+            for (let i = 0; i < 3; i++) await turn()
+          }
           if (work !== 'fails' || failed.has(body) || Number(body) % 5 > 0) return
           failed.add(body)
           throw new Error('once')
@@ -69,7 +77,6 @@ conformance('groupConcurrency', (world) => {
         await seen.ended.count(300)
         await Promise.all(buses.map((bus) => bus.close()))
         expect(seen.most).to.be.at.most(limit)
-        const reachable = Math.min(limit, consumers * concurrency, keys || 300)
         if (work !== 'none') expect(seen.most, 'reached').to.equal(reachable)
         await namespaceIsClean(world.redis, world.namespace)
       }),

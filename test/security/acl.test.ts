@@ -15,6 +15,7 @@ import { ratelimit } from '@busway/plugin-ratelimit'
 import { schedule } from '@busway/plugin-schedule'
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
+import { eventually } from '../support/eventually.js'
 import { Received } from '../support/received.js'
 import { type PlainBusOptions, world } from '../support/world.js'
 import { blocksOf, createUsers, passwordOf, pluginRules } from './page.js'
@@ -157,10 +158,17 @@ describe('the users of docs/security.md', function () {
     it('consumes and publishes what its patterns name, and is refused other topics', async () => {
       const bus = busOf('shop-receipts', { service: 'receipts' })
       const sent = new Received<unknown>()
-      await w.bus().consume('receipts.sent', ({ body }) => sent.add(body)).ready
+      const open = w.bus()
+      await open.consume('receipts.sent', ({ body }) => sent.add(body)).ready
       await bus.consume(TOPIC, ({ body }, ctx) => ctx.publish('receipts.sent', body)).ready
       await bus.publish(TOPIC, 1)
       await sent.count(1)
+      // So that nothing changes any more but by what is refused.
+      await eventually(w, 'both to be settled', async () => {
+        const stats = await Promise.all([TOPIC, 'receipts.sent'].map((topic) => open.topic(topic).stats()))
+        const groups = stats.flatMap(({ groups }) => Object.values(groups))
+        return groups.every(({ ready, inFlight }) => ready + inFlight === 0) || undefined
+      })
       expect(await denied()).to.deep.equal([])
       await expectRefused(bus, () => bus.publish('salaries', 1))
       await expectRefused(bus, () => bus.consume('salaries', () => {}).ready)
