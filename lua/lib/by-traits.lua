@@ -17,7 +17,7 @@ end
 function lib.byPriority(texts)
   local plain, prioritized, messages = {}, {}, 0
   for _, text in ipairs(texts) do
-    if lib.hasTraits(text) and lib.hasPriority(text) then
+    if lib.hasTraits(text) and lib.hasPriority(text) and not lib.isUnsorted(text) then
       local range = lib.parseRange(text)
       range.text = text
       prioritized[#prioritized + 1] = range

@@ -77,8 +77,9 @@ end
 function lib.planDue(plan, batch, from, n, due)
   local first, last, step = from, from + n - 1, 1
   if batch.front then first, last, step = last, first, -1 end
+  local all = (batch.traits or '') ~= '' and lib.parseRange(lib.rangeText(batch.id, batch.total, 0, batch.total, batch.traits))
   for index = first, last, step do
-    local range = lib.rangeText(batch.id, batch.total, index, 1, batch.traits)
+    local range = lib.rangeText(batch.id, batch.total, index, 1, all and lib.oneOf(all, index).traits)
     plan.due[#plan.due + 1] = { due, batch.front and '^' .. range or range, lib.nameOf(batch.id, batch.total, index) }
   end
   batch.later = batch.later + n

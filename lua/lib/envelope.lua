@@ -15,7 +15,7 @@ function lib.properties(props)
   return found
 end
 
-local KEY, PRIORITY, OWNS, REPORT_TO, KEEP_RESULT = 2, 3, 4, 5, 7
+local KEY, PRIORITY, OWNS, REPORT_TO, KEEP_RESULT, KEYS = 2, 3, 4, 5, 7, 8
 
 -- Where the table of expiries begins, in a batch that has one.
 function lib.expiryTable(value)
@@ -30,9 +30,10 @@ end
 function lib.traitsOf(found, place)
   local priority = found[PRIORITY] and string.match(found[PRIORITY][1], '^-?%d+$')
   priority = priority and #priority <= 17 and tonumber(priority) or 0 -- clients refuse a longer one
+  if found[KEYS] then return lib.traitsText(priority, place, found[KEYS][1], '&') end
   local key = found[KEY] and found[KEY][1] or ''
   if priority == 0 and key == '' and not place then return '' end
-  return '!' .. string.format('%.0f', priority) .. (place and string.format('@%.0f', place) or '') .. ',' .. #key .. ',' .. key
+  return lib.traitsText(priority, place, key)
 end
 
 -- The properties, or nil if there is nothing but the source.

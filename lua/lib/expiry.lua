@@ -25,7 +25,7 @@ function lib.buryExpired(group, state, taken)
           item.gone[range.from + i] = true
           local id = lib.rehome(range, range.from + i)
           lib.recordFailure(group, id, 0, 0, 'expired', PROBLEM)
-          lib.bury(group, id, PROBLEM, range, 'expired')
+          lib.bury(group, id, PROBLEM, lib.oneOf(range, range.from + i), 'expired')
         end
       end
     end

@@ -4,12 +4,16 @@
 local MOST_MESSAGES, MOST_RANGES = 1000, 64
 -- Ranges are read so many at first, since one may be all that is taken, then more.
 local PAGE, LARGER_PAGE = 8, 32
+-- So many messages at a fetch are found to have to wait for their keys' turns.
+local MOST_BLOCKED = 500
 
 -- The bytes of several ranges: lone messages by one HMGET, whole batches by one MGET, parts by GETRANGE.
 function lib.valuesOf(ranges)
   local lone, loneAt, whole, wholeAt, values = {}, {}, {}, {}, {}
   for i, range in ipairs(ranges) do
-    if range.total == 1 then
+    if range.blocked then
+      values[i] = false
+    elseif range.total == 1 then
       lone[#lone + 1], loneAt[#loneAt + 1] = range.batch, i
     elseif range.count == range.total then
       whole[#whole + 1], wholeAt[#wholeAt + 1] = P .. 'b:' .. range.batch, i
@@ -32,13 +36,13 @@ end
 -- the last remains there.
 function lib.fill(basket, read)
   local taken, n, remainder, page = basket.taken, 0, nil, PAGE
-  while not basket.full and basket.messages < basket.want and #taken < MOST_RANGES do
+  while not basket.full and basket.messages < basket.want and #taken < MOST_RANGES and not remainder and basket.blocked < MOST_BLOCKED do
     local asked = math.min(page, MOST_RANGES - #taken)
     -- Whatever is read is paid for by its bytes: no more than will fit, if the rest is as large as what there is.
     if basket.size > 0 then asked = math.min(asked, math.max(1, math.ceil((basket.wantBytes - basket.size) * #taken / basket.size))) end
     page = LARGER_PAGE
     local texts = read(n, n + asked - 1)
-    local ranges, room = {}, basket.want - basket.messages
+    local ranges, room, unsorted = {}, basket.want - basket.messages, false
     for i, text in ipairs(texts) do
       if room <= 0 then break end
       local range = lib.parseRange(text)
@@ -46,6 +50,7 @@ function lib.fill(basket, read)
       range.text = text
       local alone = basket.rests and range.key
       local most = alone and 1 or room
+      unsorted = unsorted or range.listed
       if range.count > most then
         local rest = lib.rangeText(range.batch, range.total, range.from + most, range.count - most, range.lead)
         if alone then range.rest = rest else remainder = rest end
@@ -53,6 +58,11 @@ function lib.fill(basket, read)
         range.text = lib.rangeText(range.batch, range.total, range.from, most, range.lead)
       end
       room = room - range.count
+      if remainder then break end
+    end
+    if unsorted then
+      --@include lib/sort
+      ranges = lib.sortRanges(basket.group, basket, ranges)
     end
     if basket.heeding then
       --@include lib/heed
@@ -61,15 +71,20 @@ function lib.fill(basket, read)
     local values = lib.valuesOf(ranges)
     for i, range in ipairs(ranges) do
       basket.size = basket.size + (values[i] and #values[i] or 0)
-      if basket.size > basket.wantBytes and #taken > 0 then
+      if #taken >= MOST_RANGES or basket.size > basket.wantBytes and #taken > 0 then
         remainder = range.cutOff -- what it was belonged to a later range
         basket.full = true
         break
       end
-      taken[#taken + 1] = { range = range, text = range.text, value = values[i], gone = range.gone }
       if not range.cutOff then n = n + 1 end
-      basket.messages = basket.messages + range.count
-      if range.key then basket.keyed = true end
+      if range.isSorted then basket.sorted[#basket.sorted + 1] = range end
+      if range.blocked then
+        basket.blocked = basket.blocked + range.count
+      else
+        taken[#taken + 1] = { range = range, text = range.text, value = values[i], gone = range.gone }
+        basket.messages = basket.messages + range.count
+        if range.key and not range.isSorted then basket.keyed = true end
+      end
       if range.rest then basket.rests[#basket.rests + 1] = range.rest end
     end
     if #texts < asked then break end
@@ -81,7 +96,7 @@ end
 function lib.takeFromList(group, list, basket, isLine)
   local n, remainder = lib.fill(basket, function(first, last) return call('LRANGE', list, first, last) end)
   if n == 0 then return end
-  if remainder and not isLine and lib.hasTraits(remainder) then
+  if remainder and not isLine and lib.hasTraits(remainder) and not lib.isUnsorted(remainder) then
     --@include lib/chain
     lib.shelve(group, remainder)
     remainder = nil
@@ -93,7 +108,10 @@ end
 -- What is next: priorities above 0, then `ready`, then those below 0. Answers { range, text, value } each, and the number of messages.
 -- `limited`: no more than one message of a key, for those behind it would hold places that they cannot use.
 function lib.takeReady(group, want, wantBytes, prioritized, limited)
-  local basket = { want = math.min(want, MOST_MESSAGES), wantBytes = wantBytes, taken = {}, messages = 0, size = 0, full = false, rests = limited and {} }
+  local basket = {
+    group = group, want = math.min(want, MOST_MESSAGES), wantBytes = wantBytes, taken = {}, messages = 0, size = 0, full = false, rests = limited and {},
+    sorted = {}, blocked = 0, singles = group.isMarked or group.singles,
+  }
   if group.isMarked then basket.heeding = group end
   if prioritized > 0 then
     --@include lib/take-prioritized
@@ -102,6 +120,10 @@ function lib.takeReady(group, want, wantBytes, prioritized, limited)
     lib.takePrioritized(group, basket, '(0', '+inf')
   else
     lib.takeFromList(group, group.G .. 'ready', basket)
+  end
+  if #basket.sorted > 0 then
+    --@include lib/sort
+    lib.noteSorted(group, basket.sorted)
   end
   if basket.keyed and limited then
     --@include lib/one-of-a-key

@@ -3,6 +3,7 @@
 --@include lib/ready
 --@include lib/unfinished-parts
 --@include lib/rehome
+--@include lib/returned
 
 -- Gives parts of leases back unstarted: to the head of `ready`, in order, attempts unchanged. A lease shrinks at its ends; from its middle a
 -- message leaves under a name of its own. `freed` and `shrunk` collect what to write of the leases. Answers the number of messages.
@@ -23,12 +24,12 @@ function lib.giveBack(group, session, held, parts, freed, shrunk, refused)
         local first, several = open[i][1], open[i][2]
         messages = messages + several
         if atEnd or atStart then
-          back[#back + 1] = lib.rangeText(range.batch, range.total, first, several, range.lead)
+          lib.addReturned(back, range, first, several)
         else
           for index = first + several - 1, first, -1 do
             local id = lib.rehome(range, index)
             if range.total > 1 then lib.noteUnfailed(group, id) end
-            back[#back + 1] = lib.loneRange(id, range.lead)
+            back[#back + 1] = lib.loneRange(id, lib.oneOf(range, index).lead)
           end
         end
       end

@@ -43,7 +43,8 @@ local function partOf(range, from, n)
   return {
     from = from, count = n, total = range.total, batch = range.batch, lead = range.lead, traits = range.traits,
     priority = range.priority, key = range.key, inLine = range.inLine, isMarked = true,
-    rest = range.rest, cutOff = from > range.from and lib.rangeText(range.batch, range.total, from, stop - from, range.lead) or nil,
+    rest = range.rest, isSorted = range.isSorted,
+    cutOff = from > range.from and lib.rangeText(range.batch, range.total, from, stop - from, range.lead) or range.cutOff,
   }
 end
 
@@ -83,7 +84,7 @@ function lib.partsOf(group, ranges)
   lib.readMarks(group, ranges)
   local parts = {}
   for _, range in ipairs(ranges) do
-    if range.isMarked then lib.divide(group, range, parts) else parts[#parts + 1] = range end
+    if range.isMarked and not range.blocked then lib.divide(group, range, parts) else parts[#parts + 1] = range end
   end
   for _, part in ipairs(parts) do part.text = lib.rangeText(part.batch, part.total, part.from, part.count, part.lead) end
   return parts

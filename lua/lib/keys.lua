@@ -1,6 +1,9 @@
 -- The lines of ordering keys. Of each key a group has messages that are out (ready, leased, retrying or suspect: one range, or what one session
 -- holds), counted in the hash `keys`, and its line behind them, in order. A key is there only while it has messages.
 -- The set `lines` has every key that has a line; one whose line ran out stays in it until that is found, when its turn passes: so nobody asks after each message.
+-- Of a batch whose messages have keys of their own nobody looks at the keys before it is taken: it waits in `ready` unsorted, and while any does, so does
+-- what joins the back after it, or a key's messages would be overtaken. Lines are thus older than all that is unsorted, and go first. What has a priority
+-- must know its key's turn at once: the first that finds something unsorted joins it, and says that such batches are to be sorted from now on.
 -- A store is a group, or what no group has yet. Included where messages have keys. Needs: call, counts, range, groups.
 
 --@include lib/ready
@@ -36,9 +39,45 @@ function lib.byKey(texts)
   return keys, ranges
 end
 
+function lib.unsortedIn(store)
+  local field = store.unsortedField or 'unsorted'
+  return tonumber(call('HGET', store.state, field) or 0) + lib.counting(store.state, field)
+end
+
+-- Ranges that join the back, as they are to wait: those that are to be sorted now each have one key.
+function lib.leaveUnsorted(store, texts)
+  local unsorted, left, sorted = lib.unsortedIn(store), 0, {}
+  for _, text in ipairs(texts) do
+    local range = lib.hasTraits(text) and lib.parseRange(text)
+    if range and range.priority ~= 0 and range.key and lib.noted('sorts') == 0 then
+      call('HSET', P .. 'groups', '::sorts', 1)
+      topicNotes.sorts = 1
+    end
+    if not range or not (range.key or range.listed) then
+      sorted[#sorted + 1] = text
+    elseif unsorted + left > 0 or range.listed and lib.noted('sorts') == 0 then
+      left = left + range.count
+      if range.key then
+        text = string.sub(range.lead, 1, #range.lead - #range.traits) .. lib.traitsText(range.priority, range.place, range.key, '&')
+        text = lib.rangeText(range.batch, range.total, range.from, range.count, text)
+      end
+      sorted[#sorted + 1] = text
+    elseif range.listed then
+      for index = range.from, range.from + range.count - 1 do
+        sorted[#sorted + 1] = lib.rangeText(range.batch, range.total, index, 1, lib.oneOf(range, index).lead)
+      end
+    else
+      sorted[#sorted + 1] = text
+    end
+  end
+  lib.count(store.state, store.unsortedField or 'unsorted', left)
+  return sorted
+end
+
 -- Messages join their lines: where none of a key is out its first range is. Answers what does not stand in a line, in its order, and the number
 -- of messages that do.
 function lib.joinLines(store, texts, front)
+  if not front then texts = lib.leaveUnsorted(store, texts) end
   local keys, ranges = lib.byKey(texts)
   if #keys == 0 then return texts, 0 end
   local out = lib.readWith('HMGET', store.G .. 'keys', keys)
@@ -135,5 +174,5 @@ function lib.passKeys(group)
   lib.callWith('SADD', group.G .. 'lines', lined)
   lib.callWith('SREM', group.G .. 'lines', emptied)
   lib.makeReady(group, first, firstMessages, true, 'out')
-  lib.makeReady(group, nexts, nextMessages, false, 'out')
+  lib.makeReady(group, nexts, nextMessages, #nexts > 0 and lib.unsortedIn(group) > 0, 'out')
 end

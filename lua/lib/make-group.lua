@@ -2,7 +2,7 @@
 -- the same way, so that is a RENAME of each, and `pending`, one per message, is already right. Needs: call, counts, groups.
 
 function lib.inherit(group)
-  local there = lib.readFields(P .. 'meta', 'unclaimed', 'unclaimedPrioritized', 'unclaimedHeld', 'unclaimedMarks', 'unclaimedStale', 'unclaimedLater')
+  local there = lib.readFields(P .. 'meta', 'unclaimed', 'unclaimedPrioritized', 'unclaimedHeld', 'unclaimedMarks', 'unclaimedStale', 'unclaimedLater', 'unclaimedUnsorted')
   local held = tonumber(there.unclaimedHeld or 0)
   local inherited, prioritized = tonumber(there.unclaimed or 0), tonumber(there.unclaimedPrioritized or 0)
   if call('EXISTS', P .. 'unclaimed') == 1 then call('RENAME', P .. 'unclaimed', group.G .. 'ready') end
@@ -14,7 +14,7 @@ function lib.inherit(group)
   lib.count(P .. 'meta', 'unclaimedHeld', -held)
   lib.count(group.state, 'held', held)
   lib.count(P .. 'meta', 'unclaimedPrioritized', -prioritized)
-  for field, own in pairs({ unclaimedMarks = 'marks', unclaimedStale = 'stale', unclaimedLater = 'later' }) do
+  for field, own in pairs({ unclaimedMarks = 'marks', unclaimedStale = 'stale', unclaimedLater = 'later', unclaimedUnsorted = 'unsorted' }) do
     local n = tonumber(there[field] or 0)
     lib.count(P .. 'meta', field, -n)
     lib.count(group.state, own, n)

@@ -24,8 +24,9 @@ function lib.finishRanges(ranges, outcome)
 end
 
 -- Ranges of a list, from its head; the last is divided if need be. Stops at what was handed over after `untilMs`.
-function lib.purgeList(group, list, limit, outcome, untilMs)
-  local ranges, messages, taken, remainder = {}, 0, 0, nil
+-- What is unsorted has no key's turn, so its end passes nothing on. `waitsBehind`: nothing of the list has, nor does it count as unsorted.
+function lib.purgeList(group, list, limit, outcome, untilMs, waitsBehind)
+  local ranges, messages, taken, unsorted, remainder = {}, 0, 0, 0, nil
   for _, text in ipairs(call('LRANGE', list, 0, math.min(limit, MOST_READ) - 1)) do
     local range, room = lib.parseRange(text), limit - messages
     if room <= 0 then break end
@@ -39,16 +40,19 @@ function lib.purgeList(group, list, limit, outcome, untilMs)
     end
     ranges[#ranges + 1] = range
     messages = messages + range.count
+    if range.listed and not waitsBehind then unsorted = unsorted + range.count end
+    if range.listed or waitsBehind and range.key then range.key, range.listed, range.inLine = nil, nil, true end
   end
   if remainder then call('LSET', list, taken, remainder) end
   if taken > 0 then call('LTRIM', list, taken, -1) end
   lib.count(group.state, 'ready', -messages)
+  lib.count(group.state, 'unsorted', -unsorted)
   return messages, lib.finishAll(group, ranges, outcome)
 end
 
 -- What waits behind what the group replays.
 function lib.purgeLater(group, limit, outcome, untilMs)
-  local messages, ended = lib.purgeList(group, group.G .. 'later', limit, outcome, untilMs)
+  local messages, ended = lib.purgeList(group, group.G .. 'later', limit, outcome, untilMs, true)
   lib.count(group.state, 'later', -messages)
   return messages, ended
 end

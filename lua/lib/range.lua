@@ -1,7 +1,8 @@
 -- Ranges: `<from>,<count>,<total>,<batch>`, messages of one batch. In sorted sets 14 digits precede them: the topic's sequence, so that
 -- members of equal score keep the order in which they were added. A `~` before it says that its messages may have been run before: a session
 -- that held them is gone, or they were dead. Then, only of messages that have any, their traits: `!<priority>,<bytes of the key>,<key>`, with a
--- place (`!<priority>@<place>,...`) of those that marks must not take for others of their name.
+-- place (`!<priority>@<place>,...`) of those that marks must not take for others of their name. A `&` behind the priority: the keys are listed, one a line, of
+-- each message of the batch or one of them all; in a list its messages are unsorted (lib/keys), in a lease they have their keys' turns.
 -- What precedes the numbers is the range's `lead`; it goes with every part of it. In a lease a `tail` follows: a line feed and the
 -- milliseconds when it was leased.
 
@@ -12,14 +13,41 @@ function lib.parseRange(text)
     local lead, from, count_, total, batch, tail = string.match(text, '^(~?)(%d+),(%d+),(%d+),([^\n]*)(.*)$')
     return { from = tonumber(from), count = tonumber(count_), total = tonumber(total), batch = batch, lead = lead, traits = '', tail = tail }
   end
-  local again, priority, place, length, at = string.match(text, '^(~?)!(-?%d+)@?(%d*),(%d+),()')
+  local again, priority, listed, place, length, at = string.match(text, '^(~?)!(-?%d+)(&?)@?(%d*),(%d+),()')
   local stop = at + length
-  local lead = string.sub(text, 1, stop - 1)
+  local lead, names = string.sub(text, 1, stop - 1), stop > at and string.sub(text, at, stop - 1) or nil
   local from, count_, total, batch, tail = string.match(text, '^(%d+),(%d+),(%d+),([^\n]*)(.*)$', stop)
   return {
     from = tonumber(from), count = tonumber(count_), total = tonumber(total), batch = batch, tail = tail,
     lead = lead, traits = again == '' and lead or string.sub(lead, 2),
-    priority = tonumber(priority), place = tonumber(place), key = stop > at and string.sub(text, at, stop - 1) or nil,
+    priority = tonumber(priority), place = tonumber(place), key = listed == '' and names or nil, listed = listed ~= '' and names or nil,
+  }
+end
+
+-- As ranges carry it; see docs/wire-format.md. `listed`: `&` or nil.
+function lib.traitsText(priority, place, names, listed)
+  return '!' .. string.format('%.0f', priority) .. (listed or '') .. (place and string.format('@%.0f', place) or '') .. ',' .. #names .. ',' .. names
+end
+
+-- The keys that a range lists: one of each message of its batch, or one.
+function lib.keysOf(range)
+  if not range.keys then
+    local keys = {}
+    for key in string.gmatch(range.listed, '[^\n]+') do keys[#keys + 1] = key end
+    range.keys = keys
+  end
+  return range.keys
+end
+
+-- One message of a range, with the key and the traits that it has by itself.
+function lib.oneOf(range, index)
+  if not range.listed then return range end
+  local keys = lib.keysOf(range)
+  local key = keys[2] and keys[index + 1] or keys[1]
+  local traits = lib.traitsText(range.priority, range.place, key)
+  return {
+    from = index, count = 1, total = range.total, batch = range.batch, tail = range.tail, key = key, priority = range.priority, place = range.place,
+    traits = traits, lead = range.lead == range.traits and traits or '~' .. traits,
   }
 end
 

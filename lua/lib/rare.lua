@@ -40,7 +40,10 @@ function lib.readRare(settleCount)
       lib.applySettleGuards(group, effective, settleKeys)
     end,
 
-    allowed = function(group, want) return lib.allowedBy(group, fetchCalls, fetchKeys, want) end,
+    allowed = function(group, want)
+      group.singles = lib.asksKeys(fetchCalls)
+      return lib.allowedBy(group, fetchCalls, fetchKeys, want)
+    end,
 
     -- Answers what may be leased of what was taken, and how many messages may not.
     park = function(group, taken)

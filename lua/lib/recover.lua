@@ -10,6 +10,7 @@
 --@include lib/rehome
 --@include lib/failures
 --@include lib/remove-session
+--@include lib/returned
 
 local MOST_FENCED, MOST_RELEASED = 10, 100
 
@@ -28,6 +29,7 @@ end
 -- One message that was running goes on under its own name: to the suspects, or at its last crash to the dead letters.
 function lib.convict(group, told, range, index, released)
   local id = lib.rehome(range, index)
+  range = lib.oneOf(range, index)
   if told.closing then
     -- Left alone until it ended by itself, which it did not: an attempt, but nobody's crash.
     local left = '{"message":"its lease ended before it did"}'
@@ -60,7 +62,7 @@ function lib.releaseLease(group, told, lease, released)
     local from, n = parts[i][1], parts[i][2]
     local spare = math.min(unstarted, n)
     if spare > 0 then
-      released.ready[#released.ready + 1] = lib.rangeText(range.batch, range.total, from + n - spare, spare, '~' .. range.traits)
+      lib.addReturned(released.ready, range, from + n - spare, spare, true)
       released.count = released.count + spare
       unstarted = unstarted - spare
     end
@@ -79,7 +81,7 @@ function lib.releaseSession(group, session, budget, tally)
     if budget <= 0 then break end
     lib.releaseLease(group, told, leases[i], released)
     freed[#freed + 1] = leases[i].number
-    budget = budget - 1 - leases[i].running
+    budget = budget - 1 - (leases[i].range.listed and leases[i].open or leases[i].running)
   end
   lib.callWith('HDEL', session.leases, freed)
   lib.makeReady(group, lib.reversed(released.ready), released.count, true, 'returned')

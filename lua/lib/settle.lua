@@ -44,6 +44,7 @@ end
 
 function lib.settleOne(group, range, settle)
   local index = settle.index
+  range = lib.oneOf(range, index)
   lib.count(group.state, 'inFlight', -1)
   if settle.outcome == 'done' then
     lib.finish(range, index, 1, 'done', { result = settle.result })

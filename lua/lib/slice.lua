@@ -6,6 +6,27 @@ function lib.littleEndian16(n)
   return string.char(n % 256, math.floor(n / 256))
 end
 
+-- The properties of a slice: of the keys that they list its own; one alone has the key as its key.
+function lib.propertiesOfSlice(props, from, n)
+  local at, parts = 1, {}
+  while at + 2 <= #props do
+    local length = lib.u16(props, at + 1)
+    local entry = string.sub(props, at, at + 2 + length)
+    if string.byte(entry) == KEYS then
+      local keys, index = {}, 0
+      for key in string.gmatch(string.sub(entry, 4), '[^\n]+') do
+        if index >= from and index < from + n then keys[#keys + 1] = key end
+        index = index + 1
+      end
+      local names = table.concat(keys, '\n')
+      entry = string.char(n == 1 and KEY or KEYS) .. lib.littleEndian16(#names) .. names
+    end
+    parts[#parts + 1] = entry
+    at = at + 3 + length
+  end
+  return table.concat(parts)
+end
+
 -- Of a batch of several, by GETRANGE: what lies around the slice is never copied.
 function lib.cut(key, from, n)
   local head = call('GETRANGE', key, 0, 11)
@@ -28,7 +49,10 @@ function lib.cut(key, from, n)
     return call('GETRANGE', key, base + first, base + last - 1)
   end
 
-  local parts = { string.sub(head, 1, 2), lib.littleEndian16(n), string.sub(head, 5, 12), string.sub(tables, 1, propsLength) }
+  local props = string.sub(tables, 1, propsLength)
+  local _, sourceLow, sourceHigh = string.byte(props, 1, 3)
+  if propsLength > 3 and sourceLow + sourceHigh * 256 + 3 < propsLength then props = lib.propertiesOfSlice(props, from, n) end
+  local parts = { string.sub(head, 1, 2), lib.littleEndian16(n), string.sub(head, 5, 10), lib.littleEndian16(#props), props }
   parts[#parts + 1] = string.sub(tables, endsAt + 1 + 4 * from, endsAt + 4 * (from + n + 1))
   if expires then parts[#parts + 1] = string.sub(tables, expiresAt + 1 + 8 * from, expiresAt + 8 * (from + n)) end
   local bodiesAt = 12 + length

@@ -6,7 +6,7 @@
 
 function lib.keepByTraits(plan)
   local heir = tonumber(call('HGET', P .. 'meta', 'generation') or 0) + 1
-  local nobody = { G = P .. 'unclaimed:', line = P .. '@' .. heir .. ':key:' }
+  local nobody = { G = P .. 'unclaimed:', line = P .. '@' .. heir .. ':key:', state = P .. 'meta', unsortedField = 'unclaimedUnsorted' }
   for _, front in ipairs({ false, true }) do
     local name = front and 'front' or 'back'
     local texts, held = lib.joinLines(nobody, plan[name], front)

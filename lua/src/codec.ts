@@ -149,14 +149,15 @@ export function guardKeys(keys: GuardKeys | undefined): string {
 export const guardErrors = (raw: unknown): GuardError[] =>
   pairs(raw, (guard, error) => ({ guard: text(guard), error: text(error) }))
 
-/** `<priority>,<bytes of the key>,<key>` and what follows. */
-function readTraits(raw: Buffer, start: number): { key: string | undefined; rest: string } {
+/** `<priority>,<bytes of the key>,<key>` and what follows; `&` behind the priority: the keys of all messages of the batch, or one that all have. */
+function readTraits(raw: Buffer, start: number): { names: string[]; rest: string } {
   const first = raw.indexOf(0x2c, start)
   const second = raw.indexOf(0x2c, first + 1)
   if (first < 0 || second < 0) throw new UnexpectedReply('expected the traits of a range')
   const stop = second + 1 + Number(raw.toString('latin1', first + 1, second))
-  const key = raw.toString('utf8', second + 1, stop)
-  return { key: key === '' ? undefined : key, rest: raw.toString('utf8', stop) }
+  const isList = raw.subarray(start, first).includes(0x26)
+  const text_ = raw.toString('utf8', second + 1, stop)
+  return { names: text_ === '' ? [] : isList ? text_.split('\n') : [text_], rest: raw.toString('utf8', stop) }
 }
 
 /** `<from>,<count>,<total>,<batch>`, after a `~` if it may have been run before and its traits if it has any; see docs/wire-format.md. */
@@ -170,13 +171,20 @@ export function range(raw: unknown): Omit<FetchedRange, 'lease' | 'value' | 'fai
   const second = value.indexOf(',', first + 1)
   const third = value.indexOf(',', second + 1)
   if (first < 0 || second < 0 || third < 0) throw new UnexpectedReply(`expected a range, got ${value}`)
+  const from = Number(value.slice(0, first))
+  const count = Number(value.slice(first + 1, second))
+  const names = traits?.names ?? []
   return {
-    from: Number(value.slice(0, first)),
-    count: Number(value.slice(first + 1, second)),
+    from,
+    count,
     total: Number(value.slice(second + 1, third)),
     batch: value.slice(third + 1),
     again,
-    ...(traits?.key === undefined ? {} : { key: traits.key }),
+    ...(names.length > 1
+      ? { keys: names.slice(from, from + count) }
+      : names.length === 1
+        ? { key: names[0] as string }
+        : {}),
   }
 }
 

@@ -241,6 +241,8 @@ export interface FetchedRange {
   again: boolean
   /** Its ordering key. Ranges of one key are handed over in their order, and to one session at a time. */
   key?: string
+  /** The ordering keys of its messages, if each has one of its own. */
+  keys?: readonly string[]
   /** A slice in the wire format with `count` messages; null if Redis has lost it. */
   value: Buffer | null
   /** Of a message that failed before (then count is 1). */

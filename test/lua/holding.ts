@@ -1,6 +1,6 @@
 /** What one group holds (or what no group has yet), message by message: each in one place, none that is finished, and marks that agree with the lists. */
 import { type Mark, nameOf, resolve } from './marks.js'
-import type { Range, TopicSnapshot } from './snapshot.js'
+import { keyAt, type Range, type TopicSnapshot } from './snapshot.js'
 
 export interface Holder {
   readonly ref: string
@@ -61,7 +61,7 @@ export class Holding {
         this.#say(`${ref}: ${range.batch}[${index}] in ${where} is ${kind} and ${isDone ? 'done' : 'not done'}`)
       if (kind === 'stale') {
         this.#stale.set(name, (this.#stale.get(name) ?? 0) + 1)
-        if (range.key === undefined) this.#countedStale++
+        if (keyAt(range, index) === undefined) this.#countedStale++
       } else if (kind === 'here') {
         this.#here.add(name)
         this.#hold(name, 0, where)

@@ -4,7 +4,7 @@
  */
 import { checkRange, Holding } from './holding.js'
 import { nameOf } from './marks.js'
-import type { GroupSnapshot, Range, TopicSnapshot } from './snapshot.js'
+import { type GroupSnapshot, keyAt, type Range, type TopicSnapshot } from './snapshot.js'
 
 /** Everything that contradicts the data model, as sentences. Empty: the topic is sound. */
 export function violations(topic: TopicSnapshot): string[] {
@@ -104,6 +104,11 @@ export function violations(topic: TopicSnapshot): string[] {
   )
   same('note later', topic.notes.get('later'), topic.unclaimedLater.length > 0 ? 1 : 0)
   same('meta unclaimedHeld', topic.meta.get('unclaimedHeld'), unclaimedHeld)
+  same(
+    'meta unclaimedUnsorted',
+    topic.meta.get('unclaimedUnsorted'),
+    sum(topic.unclaimed, ({ listed, count }) => (listed ? count : 0)),
+  )
   same(
     'meta unclaimedPrioritized',
     topic.meta.get('unclaimedPrioritized'),
@@ -210,6 +215,7 @@ function checkGroup(
     ready,
     later,
     prioritized,
+    unsorted: sum(group.ready, ({ listed, count }) => (listed ? count : 0)),
     held: lined,
     inFlight,
     retrying,
@@ -232,7 +238,13 @@ function checkGroup(
     say(`${group.ref}: groups say whether it is behind, wrongly`)
   if (!isRemoved && later > 0 && !isBehind) say(`${group.ref}: something waits behind what it does not replay`)
   for (const range of group.ready)
-    if (range.priority) say(`${group.ref}: ${range.batch} has a priority and is in ready`)
+    if (range.priority && !range.listed) say(`${group.ref}: ${range.batch} has a priority and is in ready`)
+  for (const range of [
+    ...group.suspects,
+    ...[...group.line.values()].flat(),
+    ...group.priority.map(({ member }) => member.range),
+  ])
+    if (range.listed) say(`${group.ref}: ${range.batch} is unsorted where nothing may be`)
   checkKeys(group, say)
   for (const id of group.deadTraits.keys())
     if (!group.dead.some(({ member }) => member === id)) say(`${group.ref}: dead:traits knows ${id}, which is not dead`)
@@ -257,14 +269,18 @@ function checkGroup(
 function checkKeys(group: GroupSnapshot, say: (what: string) => void): void {
   const places = new Map<string, Map<string, number>>()
   const out = (range: Range, place: string, isListed = false) => {
-    if (range.key === undefined) return
+    // What is unsorted takes its keys' turns when it is taken.
+    if (isListed && range.listed) return
     const done = group.done.get(range.batch)
-    // What is nothing any more has its key's turn until it is met.
-    const counts = (i: number) => isListed || done?.[range.from + i] !== '1'
-    const open = Array.from({ length: range.count }, (_, i) => counts(i)).filter(Boolean).length
-    const ofKey = places.get(range.key) ?? new Map<string, number>()
-    ofKey.set(place, (ofKey.get(place) ?? 0) + open)
-    places.set(range.key, ofKey)
+    for (let index = range.from; index < range.from + range.count; index++) {
+      const key = keyAt(range, index)
+      // What is nothing any more has its key's turn until it is met.
+      const counts = isListed || done?.[index] !== '1'
+      if (key === undefined || (range.listed && !counts)) continue
+      const ofKey = places.get(key) ?? new Map<string, number>()
+      ofKey.set(place, (ofKey.get(place) ?? 0) + (counts ? 1 : 0))
+      places.set(key, ofKey)
+    }
   }
   let n = 0
   const listed = [...group.ready, ...group.suspects, ...group.priority.map(({ member }) => member.range)]

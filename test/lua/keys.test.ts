@@ -27,7 +27,7 @@ import { decodeBodies, encodeBatch } from './batch.js'
 import { violations } from './invariants.js'
 import { resolve } from './marks.js'
 import { ScriptDriver } from './script-driver.js'
-import { type GroupSnapshot, type Range, readTopic } from './snapshot.js'
+import { type GroupSnapshot, keyAt, type Range, readTopic } from './snapshot.js'
 
 const TOPIC = 'orders'
 const LEASE_MS = 600_000
@@ -87,12 +87,14 @@ class Topic {
     const count = (ranges: readonly Range[], of: (range: Range) => number) =>
       ranges.reduce((sum, range) => sum + (range.key === key ? of(range) : 0), 0)
     const marks = group?.marks ?? topic.unclaimedMarks
+    const open = (range: Range) => Array.from({ length: range.count }, isOpen(range))
+    const several = leased(group).flatMap((range) =>
+      range.listed ? open(range).filter((isOpen, i) => isOpen && keyAt(range, range.from + i) === key) : [],
+    )
     return (
       count(listed, (range) => resolve(marks, range).filter(({ kind }) => kind !== 'stale').length) +
-      count(
-        [...retried, ...leased(group)],
-        (range) => Array.from({ length: range.count }, isOpen(range)).filter(Boolean).length,
-      )
+      count([...retried, ...leased(group)], (range) => open(range).filter(Boolean).length) +
+      several.length
     )
   }
 
@@ -114,6 +116,20 @@ class Topic {
     const list = this.expected.get(key) as number[]
     if (how === 'front') list.splice(out, 0, ...messages)
     else list.push(...messages)
+  }
+
+  /** One batch whose messages have keys of their own. */
+  async publishSeveral(keys: readonly Key[]): Promise<void> {
+    const messages = keys.map(() => ++this.#messages)
+    const number = ++this.#published
+    for (const [i, n] of messages.entries()) {
+      this.#keyOf.set(n, keys[i] as Key)
+      this.#idOf.set(n, `prodAAAA-${number}-0.${i}`)
+    }
+    const value = encodeBatch(messages, { properties: [[8, keys.join('\n')]] })
+    const request = { session: 'prodAAAA', number, lowestUnanswered: number, batches: [{ value }] }
+    expect((await this.#scripts.run(publish, TOPIC, request)).status).to.equal('ok')
+    for (const [i, n] of messages.entries()) this.expected.get(keys[i] as Key)?.push(n)
   }
 
   async open(concurrency: number): Promise<void> {
@@ -189,11 +205,12 @@ class Topic {
     await this.learnDeaths()
     let fetched = 0
     for (const range of reply.ranges) {
-      const key = range.key as Key
-      const held = session.held.get(key) ?? []
-      session.held.set(key, held)
       for (const [position, n] of (decodeBodies(range.value as Buffer) as number[]).entries()) {
         if (range.skip?.includes(position)) continue
+        const key = (range.keys?.[position] ?? range.key) as Key
+        expect(key, `the key of ${n}`).to.equal(this.keyOf(n))
+        const held = session.held.get(key) ?? []
+        session.held.set(key, held)
         held.push({ n, lease: range.lease, index: range.from + position })
         fetched++
       }
@@ -223,11 +240,14 @@ class Topic {
     const group = (await this.snapshot()).groups.get(this.group)
     const inFlight = Number(group?.state.get('inFlight') ?? 0)
     expect(inFlight, 'in flight').to.be.at.most(Math.max(this.limit, Number(before?.state.get('inFlight') ?? 0)))
-    for (const { count } of reply.ranges) expect(count, 'of one key at a time').to.equal(1)
+    for (const { count, keys } of reply.ranges) expect(new Set(keys).size || 1, 'of one key at a time').to.equal(count)
     const isHeldBack = reply.drain || reply.solo || (group?.suspects.length ?? 0) > 0
     // What is nothing any more was taken in its place.
     if ((before?.marks.size ?? 0) > 0 && (reply.gone || reply.more)) return
-    if (isHeldBack || reply.ranges.length >= want || inFlight >= this.limit) return
+    const taken = reply.ranges.reduce((sum, { count }) => sum + count, 0)
+    if (isHeldBack || taken >= want || inFlight >= this.limit) return
+    // Of what is unsorted it may have found that others are to be asked for.
+    if (Number(before?.state.get('unsorted') ?? 0) > 0 && reply.more) return
     expect(Number(group?.state.get('ready') ?? 0), 'ready while there is room').to.equal(0)
   }
 
@@ -291,6 +311,7 @@ const leased = (group: GroupSnapshot | undefined): Range[] =>
 
 type Step =
   | { readonly kind: 'publish'; key: Key; size: number; priority: number; how: 'back' | 'front' }
+  | { readonly kind: 'several'; keys: Key[] }
   | { readonly kind: 'open'; concurrency: number }
   | { readonly kind: 'advance'; session: number; want: number; choices: { action: number; size: number }[] }
   | { readonly kind: 'crash'; session: number }
@@ -309,6 +330,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       size: fc.integer({ min: 1, max: 5 }),
       priority: fc.constantFrom(0, 0, 2, -1),
       how: fc.constantFrom('back' as const, 'back' as const, 'back' as const, 'front' as const),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: kind('several'),
+      keys: fc.array(fc.constantFrom(...KEYS), { minLength: 2, maxLength: 5 }),
     }),
   },
   { weight: 2, arbitrary: fc.record({ kind: kind('open'), concurrency: fc.integer({ min: 1, max: 4 }) }) },
@@ -348,6 +376,7 @@ describe('ordering keys, in scripts used at random', function () {
         const pick = (i: number) => topic.sessions[i % topic.sessions.length]
         for (const each of steps) {
           if (each.kind === 'publish') await topic.publish(each.key, each.size, each.priority, each.how)
+          else if (each.kind === 'several') await topic.publishSeveral(each.keys)
           else if (each.kind === 'open') await topic.open(each.concurrency)
           else if (each.kind === 'redrive') await topic.redrive()
           else if (each.kind === 'limit') await topic.setLimit(each.limit)

@@ -13,6 +13,8 @@ export interface Range {
   /** Absent: 0. */
   readonly priority?: number
   readonly key?: string
+  /** Of the messages of its batch, or one that all have. In a list it is unsorted. */
+  readonly listed?: readonly string[]
   /** Tells it from others of its name, see docs/data-model.md. */
   readonly place?: number
 }
@@ -192,9 +194,10 @@ export async function readTopic(redis: Redis, namespace: string, topic: string):
 }
 
 export function parseRange(text: string): Range {
-  const traits = /^(~?)!(-?\d+)(?:@(\d+))?,(\d+),/.exec(text)
+  const traits = /^(~?)!(-?\d+)(&?)(?:@(\d+))?,(\d+),/.exec(text)
   if (traits) {
-    const [lead, again, priority, place, keyBytes] = traits as unknown as string[] as [
+    const [lead, again, priority, list, place, keyBytes] = traits as unknown as string[] as [
+      string,
       string,
       string,
       string,
@@ -208,7 +211,7 @@ export function parseRange(text: string): Range {
       ...plain,
       ...(priority !== '0' && { priority: Number(priority) }),
       ...(place !== undefined && { place: Number(place) }),
-      ...(key && { key }),
+      ...(key && (list ? { listed: key.split('\n') } : { key })),
     }
   }
   const match = /^(~?)(\d+),(\d+),(\d+),([^\n]+)$/s.exec(text)
@@ -217,10 +220,14 @@ export function parseRange(text: string): Range {
   return { from: Number(from), count: Number(count), total: Number(total), batch, again: mark === '~' }
 }
 
+/** The ordering key of the message at this index of its batch. */
+export const keyAt = ({ key, listed }: Range, index: number): string | undefined =>
+  listed === undefined || listed.length > 1 ? (listed?.[index] ?? key) : listed[0]
+
 export function parseLease(text: string): LeasedRange {
-  const [range = '', since, ...more] = text.split('\n')
-  if (more.length > 0) throw new Error(`not a lease: ${text}`)
-  return { ...parseRange(range), sinceMs: /^\d+$/.test(since ?? '') ? Number(since) : undefined }
+  const end = text.lastIndexOf('\n')
+  const [range, since] = [text.slice(0, end), text.slice(end + 1)]
+  return { ...parseRange(range), sinceMs: /^\d+$/.test(since) ? Number(since) : undefined }
 }
 
 export function parseSequenced(text: string): Sequenced {
