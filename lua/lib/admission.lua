@@ -9,13 +9,18 @@ local publishGuards = {
   --@guards publish
 }
 
-function lib.orderingKey(batch)
-  if batch.key == nil then
+function lib.orderingKey(batch, index)
+  if batch.keys == nil then
     local props = lib.moreThanSource(batch.value)
-    local keys = props and lib.properties(props)[KEY]
-    batch.key = keys and keys[1] or false
+    local found = props and lib.properties(props)
+    if found and found[KEYS] then
+      batch.keys = lib.keysOf({ listed = found[KEYS][1] })
+    else
+      batch.key, batch.keys = found and found[KEY] and found[KEY][1] or nil, false
+    end
   end
-  return batch.key or nil
+  if batch.keys then return batch.keys[index + 1] end
+  return batch.key
 end
 
 -- Ends a message wherever it waits, in each group. One that is on its way stays, and so does one that is not found among the leases in one look.
@@ -109,7 +114,7 @@ end
 function lib.describe(message, index)
   local batch = message.batch
   return {
-    id = lib.messageId(batch.id, batch.total, message.index), index = index, key = lib.orderingKey(batch),
+    id = lib.messageId(batch.id, batch.total, message.index), index = index, key = lib.orderingKey(batch, message.index),
     topic = topicName, now = now, keys = false,
   }
 end

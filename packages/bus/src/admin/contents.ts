@@ -33,7 +33,8 @@ export async function contentsOf(
   decode: Pipeline['decode'],
 ): Promise<Contents> {
   if (envelope === undefined) return { headers: {}, body: value }
-  const key = envelope.key === undefined ? {} : { key: envelope.key }
+  const own = envelope.keyOf(index)
+  const key = own === undefined ? {} : { key: own }
   const bytes = envelope.body(index)
   try {
     const { headers, contentType = JSON_TYPE } = envelope.extra(index)

@@ -3,7 +3,6 @@ import type { Outcome } from '../api/index.js'
 import { BuswayError } from '../errors/index.js'
 import type { Backlog } from './backlog.js'
 import { toError } from './error-record.js'
-import type { HeldRange } from './held-range.js'
 import type { Run, RunSubject } from './run.js'
 import type { ConsumeSettings } from './settings.js'
 import type { Ended } from './settle-unit.js'
@@ -82,15 +81,16 @@ export class Conclusion {
     this.#passedOn(run, false)
   }
 
-  #passedOn({ range }: Run, isRetried: boolean): void {
-    this.#passKey(range, isRetried)
+  #passedOn(run: Run, isRetried: boolean): void {
+    this.#passKey(run, isRetried)
     this.#host.progressed()
   }
 
   /** A message with an ordering key has ended: the next of its key may start, unless it is tried again; then all that stands behind it goes back. */
-  #passKey({ key, held }: HeldRange, isRetried: boolean): void {
+  #passKey({ range, index }: Run, isRetried: boolean): void {
+    const key = range.keyOf(index)
     if (key === undefined) return
-    if (isRetried) for (const range of this.#backlog.takeLine(key)) held.settler.release(range)
+    if (isRetried) for (const behind of this.#backlog.takeLine(key)) range.held.settler.release(behind)
     this.#backlog.ended(key)
   }
 }

@@ -39,8 +39,10 @@ export class HeldRange {
   readonly count: number
   /** It may have been run before, by another session or for another redrive. */
   readonly again: boolean
-  /** The ordering key. */
+  /** The ordering key that all its messages have. */
   readonly key: string | undefined
+  /** Of each message, if each has one of its own: no other message that is held has one of these. */
+  readonly keys: readonly string[] | undefined
   readonly failure: { readonly attempts: number; readonly crashes: number } | undefined
   readonly held: Held
   readonly progress: Uint8Array
@@ -67,6 +69,7 @@ export class HeldRange {
     this.count = fetched.count
     this.again = fetched.again
     this.key = fetched.key
+    this.keys = fetched.keys
     this.failure = fetched.failure
     this.held = held
     this.#value = fetched.value
@@ -108,7 +111,7 @@ export class HeldRange {
 
   /** Whether message `index` is unstarted; then it is so no more. Whoever asks says what becomes of it. */
   withdraw(index: number): boolean {
-    if (index < this.#next || this.progress[index] !== Progress.open) return false
+    if (!this.isUnstarted(index)) return false
     this.unstarted--
     return true
   }
@@ -126,6 +129,16 @@ export class HeldRange {
     }
     this.#next = this.count
     this.unstarted = 0
+  }
+
+  /** The ordering key of message `index`. */
+  keyOf(index: number): string | undefined {
+    return this.keys === undefined ? this.key : this.keys[index]
+  }
+
+  /** Whether message `index` has not started. */
+  isUnstarted(index: number): boolean {
+    return index >= this.#next && this.progress[index] === Progress.open
   }
 
   messageId(index: number): string {

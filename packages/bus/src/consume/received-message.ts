@@ -44,7 +44,7 @@ export class ReceivedMessage implements Message {
   }
 
   get key(): string | undefined {
-    return this.#envelope()?.key
+    return this.#envelope()?.keyOf(this.#index)
   }
 
   get headers(): Readonly<Record<string, string>> {

@@ -9,7 +9,14 @@ import {
 import type { Receipt, ReportRequester, ReportTopic } from '../api/index.js'
 import type { BuswayError } from '../errors/busway-error.js'
 import type { RedisFailure } from '../seams.js'
-import { BATCH_BYTES, BATCH_MESSAGES, encodeBatch, encodeProperties, type ReportTo } from '../wire/index.js'
+import {
+  BATCH_BYTES,
+  BATCH_MESSAGES,
+  encodeBatch,
+  encodeProperties,
+  KEY_SEPARATOR,
+  type ReportTo,
+} from '../wire/index.js'
 import type { PreparedMessage } from './message.js'
 import { isForLackOfRoom, rejected } from './rejection.js'
 import type { Unit } from './unit.js'
@@ -144,7 +151,13 @@ export function packRequest(
   return units.length === 0 ? undefined : new PublishRequest(units, packer.finish())
 }
 
-/** Cuts the messages of units, in order, into batches: neighbours share one if nothing but perhaps a key sets them apart. */
+/** A longer key is not listed among others: they must fit into a batch's properties. */
+const LISTED_KEY_LENGTH = 100
+
+const isListable = (key: string | undefined): key is string =>
+  key !== undefined && key.length <= LISTED_KEY_LENGTH && !key.includes(KEY_SEPARATOR)
+
+/** Cuts the messages of units, in order, into batches: neighbours share one if they have no key, the same, or each another. */
 class Packer implements Packed {
   readonly batches: BatchToPublish[] = []
   readonly guardCalls: PublishGuardCall[] = []
@@ -152,6 +165,8 @@ class Packer implements Packed {
   #open: PreparedMessage[] = []
   #openBytes = 0
   #openKey: string | undefined
+  /** Of a batch whose messages have keys of their own. */
+  #openKeys: Set<string> | undefined
   #openSince = 0
   #position = 0
 
@@ -181,7 +196,7 @@ class Packer implements Packed {
   #append(message: PreparedMessage, at: number): void {
     const key = message.special?.key
     const full = this.#open.length >= BATCH_MESSAGES || this.#openBytes + message.bodyBytes > BATCH_BYTES
-    if (this.#open.length > 0 && (full || key !== this.#openKey)) this.#close()
+    if (this.#open.length > 0 && (full || !this.#takesKey(key))) this.#close()
     if (this.#open.length === 0) {
       this.#openKey = key
       this.#openSince = at
@@ -192,15 +207,31 @@ class Packer implements Packed {
     this.#openBytes += message.bodyBytes
   }
 
+  /** Whether a message with this key can join those of the open batch. */
+  #takesKey(key: string | undefined): boolean {
+    if (this.#openKeys !== undefined) {
+      if (!isListable(key) || this.#openKeys.has(key)) return false
+      this.#openKeys.add(key)
+      return true
+    }
+    if (key === this.#openKey) return true
+    if (this.#open.length > 1 || !isListable(key) || !isListable(this.#openKey)) return false
+    this.#openKeys = new Set([this.#openKey, key])
+    return true
+  }
+
   #close(): void {
     if (this.#open.length === 0) return
     const { source, plainProperties, timeOf } = this.#packing
-    const properties = this.#openKey === undefined ? plainProperties : encodeProperties({ source, key: this.#openKey })
+    let properties = plainProperties
+    if (this.#openKeys !== undefined) properties = encodeProperties({ source, keys: [...this.#openKeys] })
+    else if (this.#openKey !== undefined) properties = encodeProperties({ source, key: this.#openKey })
     const batch: BatchToPublish = { value: encodeBatch(timeOf(this.#openSince), properties, this.#open) }
     if (this.#open.some(expires)) batch.expiresRelative = true
     this.batches.push(batch)
     this.#open = []
     this.#openBytes = 0
+    this.#openKeys = undefined
   }
 
   #closeWith(message: PreparedMessage, at: number): void {

@@ -1,5 +1,5 @@
 import { BuswayError } from '../errors/busway-error.js'
-import { FIRST_OPTIONAL_PROPERTY, Property, type ReportTo } from './format.js'
+import { FIRST_OPTIONAL_PROPERTY, KEY_SEPARATOR, Property, type ReportTo } from './format.js'
 import { undecodable } from './read.js'
 
 /** What is said once for all messages of a batch. */
@@ -11,6 +11,8 @@ export interface DecodedProperties {
   reportTo: ReportTo | undefined
   id: string | undefined
   keepResultMs: number | undefined
+  /** Of each message, if they do not have the same. */
+  keys: readonly string[] | undefined
 }
 
 /** The properties region, bytes `from` to `to`. Throws UNDECODABLE. */
@@ -22,6 +24,7 @@ export function decodeProperties(bytes: Buffer, from: number, to: number): Decod
   let reportTo: ReportTo | undefined
   let id: string | undefined
   let keepResultMs: number | undefined
+  let keys: string[] | undefined
   let before = 0
   for (let at = from; at < to; ) {
     if (at + 3 > to) throw undecodable('a property is cut short')
@@ -41,10 +44,11 @@ export function decodeProperties(bytes: Buffer, from: number, to: number): Decod
     else if (tag === Property.reportTo) reportTo = decodeReportTo(text)
     else if (tag === Property.id) id = text
     else if (tag === Property.keepResult) keepResultMs = decodeMs(text)
+    else if (tag === Property.keys) keys = text.split(KEY_SEPARATOR)
     else throw undecodable(`it has a property that this client does not know (${tag})`)
   }
   if (source === undefined) throw undecodable('it does not say who published it')
-  return { source, key, priority, owns: owns ?? none, reportTo, id, keepResultMs }
+  return { source, key, priority, owns: owns ?? none, reportTo, id, keepResultMs, keys }
 }
 
 /** Not a copy for each: there may be thousands. */

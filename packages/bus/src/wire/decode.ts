@@ -14,7 +14,9 @@ export class Envelope {
   /** When its oldest message was handed over, milliseconds since the epoch by Redis' clock. */
   readonly timeMs: number
   readonly source: string
+  /** Of all messages; see `keyOf`. */
   readonly key: string | undefined
+  readonly keys: readonly string[] | undefined
   readonly priority: number
   readonly owns: readonly string[]
   readonly reportTo: ReportTo | undefined
@@ -41,11 +43,17 @@ export class Envelope {
     this.#bodies = layout.bodies
     this.source = properties.source
     this.key = properties.key
+    this.keys = properties.keys
     this.priority = properties.priority
     this.owns = properties.owns
     this.reportTo = properties.reportTo
     this.id = properties.id
     this.keepResultMs = properties.keepResultMs
+  }
+
+  /** The ordering key of message `index`. */
+  keyOf(index: number): string | undefined {
+    return this.keys === undefined ? this.key : this.keys[index]
   }
 
   /** The bytes of message `index`'s body; a view, not a copy. */
@@ -141,7 +149,10 @@ export function decodeBatch(value: Uint8Array): Envelope {
     extras,
     bodies,
   }
-  return new Envelope(bytes, layout, decodeProperties(bytes, HEADER_BYTES, table))
+  const properties = decodeProperties(bytes, HEADER_BYTES, table)
+  if (properties.keys !== undefined && properties.keys.length !== count)
+    throw undecodable(`it has ${properties.keys.length} keys for ${count} messages`)
+  return new Envelope(bytes, layout, properties)
 }
 
 /** The size of the region that a table describes. */

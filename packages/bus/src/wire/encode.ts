@@ -1,6 +1,16 @@
 /** Writes batches: sizes first, then one buffer filled front to back. */
 import { BuswayError } from '../errors/busway-error.js'
-import { type BatchProperties, EXPIRES, EXTRAS, Extra, HEADER_BYTES, Property, SEPARATOR, VERSION } from './format.js'
+import {
+  type BatchProperties,
+  EXPIRES,
+  EXTRAS,
+  Extra,
+  HEADER_BYTES,
+  KEY_SEPARATOR,
+  Property,
+  SEPARATOR,
+  VERSION,
+} from './format.js'
 
 /** A message as it goes into a batch. What is left out costs nothing. */
 export interface WireMessage {
@@ -28,6 +38,7 @@ export function encodeProperties(properties: BatchProperties): Buffer {
   if (properties.reportTo !== undefined) entries.push([Property.reportTo, JSON.stringify(properties.reportTo)])
   if (properties.id !== undefined) entries.push([Property.id, properties.id])
   if (properties.keepResultMs !== undefined) entries.push([Property.keepResult, String(properties.keepResultMs)])
+  if (properties.keys !== undefined) entries.push([Property.keys, properties.keys.join(KEY_SEPARATOR)])
 
   let bytes = 0
   for (const [, value] of entries) {

@@ -13,7 +13,9 @@ export const JSON_TYPE = 'application/json'
 export const BATCH_MESSAGES = 128
 export const BATCH_BYTES = 256 * 1024
 
-export const Property = { source: 1, key: 2, priority: 3, owns: 4, reportTo: 5, id: 6, keepResult: 7 } as const
+export const Property = { source: 1, key: 2, priority: 3, owns: 4, reportTo: 5, id: 6, keepResult: 7, keys: 8 } as const
+/** Between the keys of a batch's messages, so none of them has it. */
+export const KEY_SEPARATOR = '\n'
 /** Properties from here on may be skipped by a reader that does not know them. */
 export const FIRST_OPTIONAL_PROPERTY = 128
 export const Extra = { type: 1, contentType: 2, header: 3 } as const
@@ -34,4 +36,6 @@ export interface BatchProperties {
   id?: string
   /** How long it is kept how each group ended it, in milliseconds from then. */
   keepResultMs?: number
+  /** The key of each message, instead of one that all have; of several messages that have nothing else of their own. */
+  keys?: readonly string[]
 }
