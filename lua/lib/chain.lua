@@ -12,6 +12,14 @@ function lib.shelve(group, text)
   lib.count(group.state, 'held', range.count)
 end
 
+function lib.shelveRests(group, rests)
+  for _, text in ipairs(rests) do
+    local range = lib.parseRange(text)
+    if range.priority ~= 0 then lib.count(group.state, 'prioritized', -range.count) end
+    lib.shelve(group, text)
+  end
+end
+
 -- Who takes the first of a key takes what stands behind it as well, as far as there is room, so that a key is not one message a round trip.
 function lib.takeChains(group, basket)
   local keys, seen = {}, {}
@@ -27,7 +35,8 @@ function lib.takeChains(group, basket)
     if basket.full or basket.messages >= basket.want or #basket.taken >= MOST_RANGES then break end
     if hasLine[i] == 1 then
       local before = basket.messages
-      lib.takeFromList(group, lib.lineOf(group, key), basket, true)
+      basket.isLine = true -- what is left of a range may stay there
+      lib.takeFromList(lib.lineOf(group, key), basket)
       local n = basket.messages - before
       if n > 0 then
         call('HINCRBY', group.G .. 'keys', key, n)

@@ -19,7 +19,7 @@ function lib.valuesOf(ranges)
       whole[#whole + 1], wholeAt[#wholeAt + 1] = P .. 'b:' .. range.batch, i
     else
       --@include lib/slice
-      values[i] = lib.slice(range.batch, range.total, range.from, range.count) or false
+      values[i] = lib.slice(range.batch, range.total, range.from, range.count, range.key) or false
     end
   end
   local found = lib.readWith('HMGET', P .. 'batches', lone)
@@ -31,12 +31,30 @@ function lib.valuesOf(ranges)
   return values
 end
 
+-- What is left of a range in its list if a part of it is not taken, nor what follows. `cutOff`: of a part, { range, from } where it begins in the range as it
+-- stands there; nil for the first, with which all of it stays.
+local function leftOf(cutOff)
+  local range = cutOff and cutOff.range
+  if not range then return nil end
+  return lib.rangeText(range.batch, range.total, cutOff.from, range.from + (range.uncut or range.count) - cutOff.from, range.lead)
+end
+
+-- How many messages of one key a fetch takes before it has looked at others: as many as leave some to each range that it may take, for of those only one
+-- runs at a time. What is left of a range is in the key's line then, from where it is taken if there is room (lib/chain).
+local function perKey(group, want, limited)
+  local most = limited and 1
+  return function()
+    most = most or math.max(1, math.ceil(want / math.min(MOST_RANGES, math.max(1, call('LLEN', group.G .. 'ready')))))
+    return most
+  end
+end
+
 -- Fills the basket { want, wantBytes, taken, messages, size, full } with up to `want` messages and `wantBytes` bytes (but one range at least), dividing
 -- the last range if need be. `read(first, last)` answers ranges' texts from where they wait. Answers how many left it whole or in part, and what of
 -- the last remains there.
 function lib.fill(basket, read)
-  local taken, n, remainder, page = basket.taken, 0, nil, PAGE
-  while not basket.full and basket.messages < basket.want and #taken < MOST_RANGES and not remainder and basket.blocked < MOST_BLOCKED do
+  local taken, n, remainder, page, mostBlocked = basket.taken, 0, nil, PAGE, basket.blocked + MOST_BLOCKED
+  while not basket.full and basket.messages < basket.want and #taken < MOST_RANGES and not remainder and basket.blocked < mostBlocked do
     local asked = math.min(page, MOST_RANGES - #taken)
     -- Whatever is read is paid for by its bytes: no more than will fit, if the rest is as large as what there is.
     if basket.size > 0 then asked = math.min(asked, math.max(1, math.ceil((basket.wantBytes - basket.size) * #taken / basket.size))) end
@@ -48,12 +66,19 @@ function lib.fill(basket, read)
       local range = lib.parseRange(text)
       ranges[i] = range
       range.text = text
-      local alone = basket.rests and range.key
-      local most = alone and 1 or room
-      unsorted = unsorted or range.listed
+      local isShared, most = range.key and not basket.isLine, room
+      if isShared then
+        most = math.min(room, basket.perKey())
+      elseif range.listed then
+        unsorted = true
+        if not lib.keysOf(range)[2] then
+          range.most, most = math.min(room, basket.perKey()), range.count
+          room = room + math.max(0, range.count - range.most)
+        end
+      end
       if range.count > most then
         local rest = lib.rangeText(range.batch, range.total, range.from + most, range.count - most, range.lead)
-        if alone then range.rest = rest else remainder = rest end
+        if isShared then range.rest = rest else remainder = rest end
         range.count, range.uncut = most, range.count
         range.text = lib.rangeText(range.batch, range.total, range.from, most, range.lead)
       end
@@ -72,7 +97,7 @@ function lib.fill(basket, read)
     for i, range in ipairs(ranges) do
       basket.size = basket.size + (values[i] and #values[i] or 0)
       if #taken >= MOST_RANGES or basket.size > basket.wantBytes and #taken > 0 then
-        remainder = range.cutOff -- what it was belonged to a later range
+        remainder = leftOf(range.cutOff) -- what it was belonged to a later range
         basket.full = true
         break
       end
@@ -83,7 +108,7 @@ function lib.fill(basket, read)
       else
         taken[#taken + 1] = { range = range, text = range.text, value = values[i], gone = range.gone }
         basket.messages = basket.messages + range.count
-        if range.key and not range.isSorted then basket.keyed = true end
+        if range.key and not range.isSorted or range.leads then basket.keyed = true end
       end
       if range.rest then basket.rests[#basket.rests + 1] = range.rest end
     end
@@ -92,13 +117,12 @@ function lib.fill(basket, read)
   return n, remainder
 end
 
--- `isLine`: of a key whose turn the taker has, so that what is left may stay.
-function lib.takeFromList(group, list, basket, isLine)
+function lib.takeFromList(list, basket)
   local n, remainder = lib.fill(basket, function(first, last) return call('LRANGE', list, first, last) end)
   if n == 0 then return end
-  if remainder and not isLine and lib.hasTraits(remainder) and not lib.isUnsorted(remainder) then
+  if remainder and not basket.isLine and lib.hasTraits(remainder) and not lib.isUnsorted(remainder) then
     --@include lib/chain
-    lib.shelve(group, remainder)
+    lib.shelve(basket.group, remainder)
     remainder = nil
   end
   if remainder then call('LSET', list, n - 1, remainder) end
@@ -109,28 +133,26 @@ end
 -- `limited`: no more than one message of a key, for those behind it would hold places that they cannot use.
 function lib.takeReady(group, want, wantBytes, prioritized, limited)
   local basket = {
-    group = group, want = math.min(want, MOST_MESSAGES), wantBytes = wantBytes, taken = {}, messages = 0, size = 0, full = false, rests = limited and {},
-    sorted = {}, blocked = 0, singles = group.isMarked or group.singles,
+    group = group, want = math.min(want, MOST_MESSAGES), wantBytes = wantBytes, taken = {}, messages = 0, size = 0, full = false, rests = {},
+    perKey = perKey(group, want, limited), sorted = {}, blocked = 0, singles = group.isMarked or group.singles,
   }
   if group.isMarked then basket.heeding = group end
   if prioritized > 0 then
     --@include lib/take-prioritized
     lib.takePrioritized(group, basket, '-inf', '(0')
-    lib.takeFromList(group, group.G .. 'ready', basket)
+    lib.takeFromList(group.G .. 'ready', basket)
     lib.takePrioritized(group, basket, '(0', '+inf')
   else
-    lib.takeFromList(group, group.G .. 'ready', basket)
+    lib.takeFromList(group.G .. 'ready', basket)
   end
   if #basket.sorted > 0 then
     --@include lib/sort
     lib.noteSorted(group, basket.sorted)
   end
-  if basket.keyed and limited then
-    --@include lib/one-of-a-key
-    lib.shelveRests(group, basket.rests)
-  elseif basket.keyed then
+  if basket.keyed then
     --@include lib/chain
-    lib.takeChains(group, basket)
+    lib.shelveRests(group, basket.rests)
+    if not limited then lib.takeChains(group, basket) end
   end
   if basket.heeding then
     --@include lib/heed

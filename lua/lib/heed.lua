@@ -36,15 +36,13 @@ function lib.readMarks(group, ranges)
   end
 end
 
--- Messages from .. from + n - 1 of a range. `cutOff`: what is left of the range if this part is not taken; nil for the
--- first, with which all of it stays.
+-- Messages from .. from + n - 1 of a range.
 local function partOf(range, from, n)
-  local stop = range.from + (range.uncut or range.count)
   return {
     from = from, count = n, total = range.total, batch = range.batch, lead = range.lead, traits = range.traits,
     priority = range.priority, key = range.key, inLine = range.inLine, isMarked = true,
-    rest = range.rest, isSorted = range.isSorted,
-    cutOff = from > range.from and lib.rangeText(range.batch, range.total, from, stop - from, range.lead) or range.cutOff,
+    isSorted = range.isSorted, leads = range.leads,
+    cutOff = from > range.from and { range = range, from = from } or range.cutOff,
   }
 end
 
@@ -78,6 +76,7 @@ function lib.divide(group, range, parts)
       end
     end
   end
+  parts[#parts].rest = range.rest
 end
 
 function lib.partsOf(group, ranges)

@@ -7,7 +7,7 @@ function lib.littleEndian16(n)
 end
 
 -- The properties of a slice: of the keys that they list its own; one alone has the key as its key.
-function lib.propertiesOfSlice(props, from, n)
+local function ownProperties(props, from, n)
   local at, parts = 1, {}
   while at + 2 <= #props do
     local length = lib.u16(props, at + 1)
@@ -27,48 +27,59 @@ function lib.propertiesOfSlice(props, from, n)
   return table.concat(parts)
 end
 
--- Of a batch of several, by GETRANGE: what lies around the slice is never copied.
-function lib.cut(key, from, n)
-  local head = call('GETRANGE', key, 0, 11)
-  if #head < 12 then return nil end
-  local flags, total, propsLength = string.byte(head, 2), lib.u16(head, 3), lib.u16(head, 11)
+-- What the first bytes of a batch say of it, and of the slice its properties. Keys that are listed are not read for a message whose key is known.
+local function readHead(key, from, n, name)
+  local head = call('GETRANGE', key, 0, 63)
+  if #head < 20 then return nil end
+  local sourceEnd, propsEnd = 15 + lib.u16(head, 14), 12 + lib.u16(head, 11)
+  if propsEnd <= #head and propsEnd == sourceEnd then return head, string.sub(head, 13, propsEnd) end
+  if n == 1 and name and sourceEnd < #head and string.byte(head, sourceEnd + 1) == KEYS then
+    return head, string.sub(head, 13, sourceEnd) .. string.char(KEY) .. lib.littleEndian16(#name) .. name
+  end
+  local props = call('GETRANGE', key, 12, propsEnd - 1)
+  return head, propsEnd == sourceEnd and props or ownProperties(props, from, n)
+end
+
+-- Of a batch of several, by GETRANGE: what lies around the slice is never copied. `name`: the ordering key of one message, if it is known.
+function lib.cut(key, from, n, name)
+  local head, props = readHead(key, from, n, name)
+  if not head then return nil end
+  local flags, total, endsAt = string.byte(head, 2), lib.u16(head, 3), 12 + lib.u16(head, 11)
   local expires, extras = flags % 2 == 1, flags >= 2
-  local endsAt = propsLength
   local expiresAt = endsAt + 4 * (total + 1)
   local extraEndsAt = expiresAt + (expires and 8 * total or 0)
-  local length = extraEndsAt + (extras and 4 * (total + 1) or 0)
-  local tables = call('GETRANGE', key, 12, 11 + length) -- properties and tables
+  local regionsAt = extraEndsAt + (extras and 4 * (total + 1) or 0)
+  -- The tables as far as they are needed: all of them, if there is more than one.
+  local tables = call('GETRANGE', key, endsAt, extras and regionsAt - 1 or expires and extraEndsAt - 1 or endsAt + 4 * (from + n + 1) - 1)
   -- Somebody else wrote over it: as good as lost.
-  if #tables < length or from + n > total then return nil end
+  if from + n > total or #tables < (extras and regionsAt or expires and extraEndsAt or endsAt + 4 * (from + n + 1)) - endsAt then return nil end
 
   -- Bytes first..last of the region whose table is at `at` and that begins `base` bytes into the value.
   local function window(at, base)
-    local zero = lib.u32(tables, at + 1)
-    local first, last = lib.u32(tables, at + 1 + 4 * from) - zero, lib.u32(tables, at + 1 + 4 * (from + n)) - zero
+    local zero = lib.u32(tables, at - endsAt + 1)
+    local first, last = lib.u32(tables, at - endsAt + 1 + 4 * from) - zero, lib.u32(tables, at - endsAt + 1 + 4 * (from + n)) - zero
     if last <= first then return '' end
     return call('GETRANGE', key, base + first, base + last - 1)
   end
 
-  local props = string.sub(tables, 1, propsLength)
-  local _, sourceLow, sourceHigh = string.byte(props, 1, 3)
-  if propsLength > 3 and sourceLow + sourceHigh * 256 + 3 < propsLength then props = lib.propertiesOfSlice(props, from, n) end
   local parts = { string.sub(head, 1, 2), lib.littleEndian16(n), string.sub(head, 5, 10), lib.littleEndian16(#props), props }
-  parts[#parts + 1] = string.sub(tables, endsAt + 1 + 4 * from, endsAt + 4 * (from + n + 1))
-  if expires then parts[#parts + 1] = string.sub(tables, expiresAt + 1 + 8 * from, expiresAt + 8 * (from + n)) end
-  local bodiesAt = 12 + length
+  parts[#parts + 1] = string.sub(tables, 1 + 4 * from, 4 * (from + n + 1))
+  if expires then parts[#parts + 1] = string.sub(tables, expiresAt - endsAt + 1 + 8 * from, expiresAt - endsAt + 8 * (from + n)) end
+  local bodiesAt = regionsAt
   if extras then
-    parts[#parts + 1] = string.sub(tables, extraEndsAt + 1 + 4 * from, extraEndsAt + 4 * (from + n + 1))
+    local at = extraEndsAt - endsAt + 1
+    parts[#parts + 1] = string.sub(tables, at + 4 * from, at - 1 + 4 * (from + n + 1))
     parts[#parts + 1] = window(extraEndsAt, bodiesAt)
-    bodiesAt = bodiesAt + lib.u32(tables, extraEndsAt + 1 + 4 * total) - lib.u32(tables, extraEndsAt + 1)
+    bodiesAt = bodiesAt + lib.u32(tables, at + 4 * total) - lib.u32(tables, at)
   end
   parts[#parts + 1] = window(endsAt, bodiesAt)
   return table.concat(parts)
 end
 
--- The bytes of a range, or nil if Redis has lost them.
-function lib.slice(batch, total, from, n)
+-- The bytes of a range, or nil if Redis has lost them. `name`: see `cut`.
+function lib.slice(batch, total, from, n, name)
   if total == 1 then return call('HGET', P .. 'batches', batch) or nil end
   local key = P .. 'b:' .. batch
   if from == 0 and n == total then return call('GET', key) or nil end
-  return lib.cut(key, from, n)
+  return lib.cut(key, from, n, name)
 end

@@ -5,13 +5,12 @@
 
 -- `n` messages from `from` on, as a part of a range that lists its keys: `one` as `oneOf` has it, if they have one key.
 local function partOf(range, from, n, one)
-  local stop, lead = range.from + (range.uncut or range.count), one and one.lead or range.lead
+  local lead = one and one.lead or range.lead
   return {
     from = from, count = n, total = range.total, batch = range.batch, lead = lead, traits = one and one.traits or range.traits,
     priority = range.priority, place = range.place, key = one and one.key or nil, listed = not one and range.listed or nil, keys = not one and range.keys or nil,
     text = lib.rangeText(range.batch, range.total, from, n, lead), isSorted = true,
-    -- What is left of it in the list if neither this part nor what follows is taken; nil for the first, with which all of it stays.
-    cutOff = from > range.from and lib.rangeText(range.batch, range.total, from, stop - from, range.lead) or nil,
+    cutOff = from > range.from and { range = range, from = from } or nil,
   }
 end
 
@@ -26,9 +25,10 @@ local function divide(basket, range, parts, isOut)
   end
   if not keys[2] then
     local isFree = not isOut(1) and not basket.claimed[keys[1]]
-    local most = isFree and basket.rests and 1 or range.count -- under a limit one of a key, see lib/one-of-a-key
+    local most = isFree and math.min(range.most, range.count) or range.count
     basket.claimed[keys[1]] = true
     add(range.from, most, isFree)
+    parts[#parts].leads = isFree
     if most < range.count then add(range.from + most, range.count - most, false) end
     return
   end

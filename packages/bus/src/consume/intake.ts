@@ -41,15 +41,14 @@ export class Intake {
   /** How many to ask for; `others` are held or asked for beside the backlog. `isAtRisk`: no more than can start, see `Settler`. */
   room(others: number, isAtRisk: boolean): number {
     if (this.isShut || this.#leaving !== undefined) return 0
-    const held = this.backlog.size - this.#notForThisBatch + others
+    const held = this.backlog.size - this.#cannotStart + others
     if (isAtRisk) return Math.max(0, this.#settings.concurrency - held)
     return ask(this.#lookahead, this.pace.perMessageMs, held)
   }
 
-  /** A batch has one message of a key, so those behind it must not keep those of other keys out. */
-  get #notForThisBatch(): number {
-    const { batch, concurrency } = this.#settings
-    return batch === undefined ? 0 : Math.min(this.backlog.behind, concurrency)
+  /** Of a key one runs at a time, so those behind it must not keep those of other keys out. */
+  get #cannotStart(): number {
+    return Math.min(this.backlog.behind, this.#settings.concurrency)
   }
 
   /** The size of the backlog below which there is room, with all places taken: they are as long as it has anything. `occupied`: now. */

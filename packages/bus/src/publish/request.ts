@@ -23,6 +23,8 @@ import type { Unit } from './unit.js'
 
 /** A request ends with the unit that reaches one of these; a unit is never split. */
 const REQUEST_BATCHES = 16
+/** Batches of a key each, which cost less than others. */
+const REQUEST_KEYS = 64
 export const REQUEST_MESSAGES = 4 * BATCH_MESSAGES
 const REQUEST_BYTES = 256 * 1024
 
@@ -62,10 +64,13 @@ export class PublishRequest {
   keeps: { readonly bus?: string } | undefined
   /** Its callers have been told; it is only kept for its number. */
   isAbandoned = false
+  /** How many messages stand before each batch. */
+  readonly #firsts: readonly number[]
 
   constructor(units: readonly Unit[], packed: Packed) {
     this.units = units
     this.batches = packed.batches
+    this.#firsts = packed.firsts
     this.unitSizes = units.some(({ messages }) => messages.length > 1)
       ? units.map(({ messages }) => messages.length)
       : undefined
@@ -90,7 +95,6 @@ export class PublishRequest {
     const ids = this.batches.map((batch, n) => (batch.id === undefined ? `${batchId(session, this.number, n)}.` : ''))
     const exceptions =
       outcomes.length === 0 ? undefined : new Map(outcomes.map((outcome) => [outcome.message, outcome]))
-    let position = 0
     const kept: Unit[] = []
     let reason = ''
     for (const unit of this.units) {
@@ -98,7 +102,7 @@ export class PublishRequest {
       let rejection: Extract<PublishOutcome, { verdict: 'reject' }> | undefined
       for (const message of unit.messages) {
         const id = message.special?.id ?? (ids[message.batch] as string) + message.index
-        const exception = exceptions?.get(position++)
+        const exception = exceptions?.get((this.#firsts[message.batch] as number) + message.index)
         if (exception === undefined) receipts.push({ id, topic, status: 'accepted' })
         else if (exception.verdict === 'duplicate')
           receipts.push({ id, topic, status: 'duplicate', duplicateOf: exception.id })
@@ -121,6 +125,7 @@ export class PublishRequest {
 
 interface Packed {
   readonly batches: BatchToPublish[]
+  readonly firsts: number[]
   readonly guardCalls: PublishGuardCall[]
 }
 
@@ -139,7 +144,7 @@ export function packRequest(
       queue.shift()
       continue
     }
-    const isFull = packer.closed >= REQUEST_BATCHES || messages >= REQUEST_MESSAGES
+    const isFull = packer.isFull || messages >= REQUEST_MESSAGES
     if (units.length > 0 && (isFull || bytes + unit.bytes > REQUEST_BYTES || messages > most)) break
     queue.shift()
     unit.isTaken = true
@@ -157,9 +162,15 @@ const LISTED_KEY_LENGTH = 100
 const isListable = (key: string | undefined): key is string =>
   key !== undefined && key.length <= LISTED_KEY_LENGTH && !key.includes(KEY_SEPARATOR)
 
-/** Cuts the messages of units, in order, into batches: neighbours share one if they have no key, the same, or each another. */
+/**
+ * Cuts the messages of units into batches: those share one that have no key, the same, or each another.
+ *
+ * They stay in their order but for messages with keys of which nothing else is asked: of them only those of one key do, so that many of few keys are few
+ * batches. A unit stays in one piece.
+ */
 class Packer implements Packed {
   readonly batches: BatchToPublish[] = []
+  readonly firsts: number[] = []
   readonly guardCalls: PublishGuardCall[] = []
   readonly #packing: Packing
   #open: PreparedMessage[] = []
@@ -168,29 +179,68 @@ class Packer implements Packed {
   /** Of a batch whose messages have keys of their own. */
   #openKeys: Set<string> | undefined
   #openSince = 0
-  #position = 0
+  /** Key -> messages that go into batches when no more come, with when they were handed over. */
+  readonly #byKey = new Map<string, Keyed[]>()
+  #severalOfKey = 0
+  #added = 0
+  #closed = 0
 
   constructor(packing: Packing) {
     this.#packing = packing
   }
 
-  /** Batches that nothing can be added to. */
-  get closed(): number {
-    return this.batches.length
+  /** It has as many batches as a request may. */
+  get isFull(): boolean {
+    return this.batches.length >= REQUEST_BATCHES || this.#severalOfKey >= REQUEST_KEYS
   }
 
   add(unit: Unit): void {
+    const isOfSeveral = unit.messages.length > 1
+    if (isOfSeveral) this.#closeSorted()
+    if (isOfSeveral && unit.messages.some(isKeyed)) this.#close()
     for (const message of unit.messages) {
-      if (message.guardArgs !== undefined) this.#callGuards(message)
-      this.#position++
-      if (isAlone(message)) this.#closeWith(message, unit.handedOverAt)
-      else this.#append(message, unit.handedOverAt)
+      if (isKeyed(message)) this.#sort(message, unit.handedOverAt)
+      else if (isAlone(message) || message.guardArgs !== undefined) {
+        this.#closeSorted()
+        if (message.guardArgs !== undefined) this.#callGuards(message)
+        if (isAlone(message)) this.#closeWith(message, unit.handedOverAt)
+        else this.#append(message, unit.handedOverAt)
+      } else this.#append(message, unit.handedOverAt)
+      this.#added++
     }
+    if (isOfSeveral && this.#byKey.size > 0) this.#closeAll()
   }
 
   finish(): Packed {
-    this.#close()
+    this.#closeAll()
     return this
+  }
+
+  #sort(message: PreparedMessage, at: number): void {
+    const key = message.special?.key as string
+    const others = this.#byKey.get(key)
+    if (others === undefined) this.#byKey.set(key, [{ message, at }])
+    else if (others.push({ message, at }) === 2) this.#severalOfKey++
+  }
+
+  /** Messages with keys go before what comes next, for that may be of one of their keys. */
+  #closeSorted(): void {
+    if (this.#byKey.size === 0) return
+    this.#close()
+    const lone: Keyed[] = []
+    for (const ofKey of this.#byKey.values()) {
+      if (ofKey.length === 1) lone.push(ofKey[0] as Keyed)
+      else for (const { message, at } of ofKey) this.#append(message, at)
+    }
+    for (const { message, at } of lone) this.#append(message, at)
+    this.#close()
+    this.#byKey.clear()
+    this.#severalOfKey = 0
+  }
+
+  #closeAll(): void {
+    this.#closeSorted()
+    this.#close()
   }
 
   #append(message: PreparedMessage, at: number): void {
@@ -228,7 +278,7 @@ class Packer implements Packed {
     else if (this.#openKey !== undefined) properties = encodeProperties({ source, key: this.#openKey })
     const batch: BatchToPublish = { value: encodeBatch(timeOf(this.#openSince), properties, this.#open) }
     if (this.#open.some(expires)) batch.expiresRelative = true
-    this.batches.push(batch)
+    this.#push(batch, this.#open.length)
     this.#open = []
     this.#openBytes = 0
     this.#openKeys = undefined
@@ -238,15 +288,31 @@ class Packer implements Packed {
     this.#close()
     message.batch = this.batches.length
     message.index = 0
-    this.batches.push(batchOfOne(message, this.#packing, at))
+    this.#push(batchOfOne(message, this.#packing, at), 1)
   }
 
+  #push(batch: BatchToPublish, messages: number): void {
+    this.firsts.push(this.#closed)
+    this.batches.push(batch)
+    this.#closed += messages
+  }
+
+  /** All that was added before stands before it. */
   #callGuards(message: PreparedMessage): void {
     message.guardArgs?.forEach((args, guard) => {
-      if (args !== undefined) this.guardCalls.push({ message: this.#position, guard, args })
+      if (args !== undefined) this.guardCalls.push({ message: this.#added, guard, args })
     })
   }
 }
+
+interface Keyed {
+  readonly message: PreparedMessage
+  readonly at: number
+}
+
+/** Has a key, and nothing else that sets it apart. */
+const isKeyed = (message: PreparedMessage): boolean =>
+  message.special?.key !== undefined && message.guardArgs === undefined && !isAlone(message)
 
 const expires = ({ expiresAtMs }: PreparedMessage): boolean => expiresAtMs !== undefined
 
