@@ -31,24 +31,6 @@ function lib.valuesOf(ranges)
   return values
 end
 
--- What is left of a range in its list if a part of it is not taken, nor what follows. `cutOff`: of a part, { range, from } where it begins in the range as it
--- stands there; nil for the first, with which all of it stays.
-local function leftOf(cutOff)
-  local range = cutOff and cutOff.range
-  if not range then return nil end
-  return lib.rangeText(range.batch, range.total, cutOff.from, range.from + (range.uncut or range.count) - cutOff.from, range.lead)
-end
-
--- How many messages of one key a fetch takes before it has looked at others: as many as leave some to each range that it may take, for of those only one
--- runs at a time. What is left of a range is in the key's line then, from where it is taken if there is room (lib/chain).
-local function perKey(group, want, limited)
-  local most = limited and 1
-  return function()
-    most = most or math.max(1, math.ceil(want / math.min(MOST_RANGES, math.max(1, call('LLEN', group.G .. 'ready')))))
-    return most
-  end
-end
-
 -- Fills the basket { want, wantBytes, taken, messages, size, full } with up to `want` messages and `wantBytes` bytes (but one range at least), dividing
 -- the last range if need be. `read(first, last)` answers ranges' texts from where they wait. Answers how many left it whole or in part, and what of
 -- the last remains there.
@@ -63,22 +45,17 @@ function lib.fill(basket, read)
     local ranges, room, unsorted = {}, basket.want - basket.messages, false
     for i, text in ipairs(texts) do
       if room <= 0 then break end
-      local range = lib.parseRange(text)
+      local range, most = lib.parseRange(text), room
       ranges[i] = range
       range.text = text
-      local isShared, most = range.key and not basket.isLine, room
-      if isShared then
-        most = math.min(room, basket.perKey())
-      elseif range.listed then
-        unsorted = true
-        if not lib.keysOf(range)[2] then
-          range.most, most = math.min(room, basket.perKey()), range.count
-          room = room + math.max(0, range.count - range.most)
-        end
+      if range.traits ~= '' and not basket.isLine then
+        --@include lib/share
+        most, room = lib.shareOf(basket, range, room)
+        unsorted = unsorted or range.listed
       end
       if range.count > most then
         local rest = lib.rangeText(range.batch, range.total, range.from + most, range.count - most, range.lead)
-        if isShared then range.rest = rest else remainder = rest end
+        if range.key and not basket.isLine then range.rest = rest else remainder = rest end
         range.count, range.uncut = most, range.count
         range.text = lib.rangeText(range.batch, range.total, range.from, most, range.lead)
       end
@@ -97,7 +74,11 @@ function lib.fill(basket, read)
     for i, range in ipairs(ranges) do
       basket.size = basket.size + (values[i] and #values[i] or 0)
       if #taken >= MOST_RANGES or basket.size > basket.wantBytes and #taken > 0 then
-        remainder = leftOf(range.cutOff) -- what it was belonged to a later range
+        remainder = nil -- what it was belonged to a later range
+        if range.cutOff then
+          --@include lib/cut-off
+          remainder = lib.leftOf(range.cutOff)
+        end
         basket.full = true
         break
       end
@@ -134,7 +115,7 @@ end
 function lib.takeReady(group, want, wantBytes, prioritized, limited)
   local basket = {
     group = group, want = math.min(want, MOST_MESSAGES), wantBytes = wantBytes, taken = {}, messages = 0, size = 0, full = false, rests = {},
-    perKey = perKey(group, want, limited), sorted = {}, blocked = 0, singles = group.isMarked or group.singles,
+    share = limited and 1, sorted = {}, blocked = 0, singles = group.isMarked or group.singles,
   }
   if group.isMarked then basket.heeding = group end
   if prioritized > 0 then
