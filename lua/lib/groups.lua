@@ -56,7 +56,7 @@ function lib.settings()
 end
 
 -- The scripts' own numbers. `generation`: of the last group made. `marks`: in all groups. `deleted`: when the topic was, and nobody has begun it anew. `logs`: it has
--- retained messages. `later`: what no group has yet is in `unclaimed:later`. `behind@<generation>`: that group replays (lib/catch-up).
+-- retained messages. `later`: what no group has yet is in `unclaimed:later`. `behind@<generation>`: that group replays (lib/catch-up). `sorts`: see lib/keys.
 function lib.noted(name)
   if not topicNotes then readGroups() end
   return topicNotes[name] or 0

@@ -16,13 +16,15 @@ export interface RangeOptions {
   readonly solo?: boolean
   readonly again?: boolean
   readonly key?: string
+  /** Of each message; says how many there are. */
+  readonly keys?: readonly string[]
 }
 
 /** A held range of `count` messages, the bodies their positions. */
 export function heldRange(options: RangeOptions = {}): HeldRange {
   const {
     lease = 1,
-    count = 1,
+    count = options.keys?.length ?? 1,
     from = 0,
     settler = new Settler(silent),
     skip,
@@ -30,6 +32,7 @@ export function heldRange(options: RangeOptions = {}): HeldRange {
     solo = false,
     again = false,
     key,
+    keys,
   } = options
   const value = options.value === undefined ? batchOf(count) : options.value
   const fetched = { lease, batch: 'session1-1-0', from, count, total: from + count, again, value }
@@ -37,6 +40,7 @@ export function heldRange(options: RangeOptions = {}): HeldRange {
     {
       ...fetched,
       ...(key === undefined ? {} : { key }),
+      ...(keys === undefined ? {} : { keys }),
       ...(skip === undefined ? {} : { skip }),
       ...(failure === undefined ? {} : { failure }),
     },

@@ -103,7 +103,15 @@ describe('the wire format, byte for byte', () => {
     expect(envelope.contentType(1)).to.equal('text/plain')
   })
 
-  it('of every property, in rising order of tags', () => {
+  it('of two messages with keys of their own', () => {
+    const properties = encodeProperties({ source: 'orders', keys: ['OSL', 'é'] })
+    expect(properties.toString('hex')).to.equal(hex('01 0600 6f7264657273', '08 0600 4f534c 0a c3a9').toString('hex'))
+    const envelope = decodeBatch(encodeBatch(time, properties, [json('1'), json('2')]))
+    expect([0, 1].map((i) => envelope.keyOf(i))).to.deep.equal(['OSL', 'é'])
+    expect(() => decodeBatch(encodeBatch(time, properties, [json('1')]))).to.throw('it has 2 keys for 1 messages')
+  })
+
+  it('of every property that one message may have, in rising order of tags', () => {
     const properties = encodeProperties({
       source: 'orders',
       key: 'k',
