@@ -24,6 +24,10 @@ export type Pass = (
 type Publish = (producer: Awaited<ReturnType<typeof busway.openProducer>>, messages: number) => Promise<unknown>
 type Wishes = (n: number) => PublishWishes
 
+const keyOf =
+  (keys: number): Wishes =>
+  (n) => ({ key: `key-${n % keys}` })
+
 const inFlight =
   (wishesOf?: Wishes): Publish =>
   (producer, messages) =>
@@ -70,12 +74,14 @@ export const PASSES = {
   'publish, each awaited': publishing(publishInTurn),
   'publish, 500 in flight': publishing(inFlight()),
   'publish, batches of 100': publishing((producer, messages) => publishBatches(producer, messages, BATCH)),
+  'publish, 10,000 keys': publishing(inFlight(keyOf(10_000))),
   'publish to 10 groups': publishing(inFlight(), 10),
   'consume, 1 at a time': consuming(1),
   'consume, 10 at a time': consuming(10),
   'consume, 100 at a time': consuming(100),
-  'consume, 1 key': consuming(100, () => ({ key: 'one' })),
-  'consume, 1,000 keys': consuming(100, (n) => ({ key: `key-${n % 1000}` })),
+  'consume, 1 key': consuming(100, keyOf(1)),
+  'consume, 1,000 keys': consuming(100, keyOf(1_000)),
+  'consume, 10,000 keys': consuming(100, keyOf(10_000)),
   'delayed, due together': both(() => ({ delayMs: DELAY_MS })),
   'delayed, due one by one': both((n) => ({ delayMs: DELAY_MS + SPACING_MS * n })),
   'end to end': both(),
