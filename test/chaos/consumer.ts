@@ -84,9 +84,10 @@ export function startConsuming({ bus, recorder, setup }: Place): Consuming {
     slow(slow) {
       isSlow = slow
     },
-    settled({ delivery: { message, group }, outcome, refused }) {
+    settled({ delivery: { message, group }, outcome, refused, unanswered }) {
       const run = runs.get(placeOf(message.topic, group, message.id))
-      if (run === undefined) return
+      // Whether it was settled is told by nobody, as if the process had ended.
+      if (run === undefined || unanswered) return
       recorder.add({ e: 'settled', run, outcome: outcome.kind, refused: refused !== undefined })
     },
   }

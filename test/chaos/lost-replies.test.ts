@@ -1,5 +1,6 @@
 import { BatchError } from '@busway/bus'
 import { expect } from 'chai'
+import { plugin } from '../plugins/equipped.js'
 import { Received } from '../support/received.js'
 import { namespaceIsClean, world } from '../support/world.js'
 
@@ -114,6 +115,41 @@ describe('a connection that drops', function () {
       await namespaceIsClean(w.redis, w.namespace)
     })
   }
+
+  it('with the reply of a settle in flight, and that comes back when its lease is over: whether it settled is not claimed', async () => {
+    const proxy = await w.proxy()
+    const publisher = w.bus()
+    const [told, runs] = [new Received<object>(), new Received<number>()]
+    const consumer = w.bus({ redis: proxy.url })
+    consumer.use(
+      plugin('watching', (scope) =>
+        scope.observe('settled', ({ outcome, refused, unanswered }) =>
+          told.add({ outcome: outcome.kind, refused, unanswered }),
+        ),
+      ),
+    )
+    const options = { lease: '1s', retry: { delay: '1h' } } as const
+    const isCut = proxy.cutAtReply((request) => request.includes('a distinct failure'))
+    await consumer.consume(
+      'orders.paid',
+      ({ body }) => {
+        runs.add(body as number)
+        throw new Error('a distinct failure')
+      },
+      options,
+    ).ready
+    await publisher.publish('orders.paid', 1)
+    await isCut
+    await proxy.down()
+    const { redis, namespace } = w
+    const sessions = (await redis.keys(`${namespace}:{orders.paid}:*:sessions`))[0] as string
+    // Its lease ends, and others look after the group.
+    for (const session of await redis.zrange(sessions, '0', '-1')) await redis.zadd(sessions, 'XX', 1, session)
+    await w.bus().consume('orders.paid', ({ body }) => runs.add(body as number), options).ready
+    await proxy.up()
+    expect(await told.count(1)).to.deep.equal([{ outcome: 'retry', refused: 'LEASE_LOST', unanswered: true }])
+    expect(runs.items).to.deep.equal([1])
+  })
 
   it('with the reply of a fetch in flight: what it fetched runs once', async () => {
     const proxy = await w.proxy()

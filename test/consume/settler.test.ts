@@ -221,6 +221,23 @@ describe('a settler', () => {
     })
   })
 
+  it('tells observers whether what is refused had been sent, and may have been applied', () => {
+    const ended = () => ({ run: undefined as never, outcome: { kind: 'done', result: undefined } as const, runMs: 1 })
+    const settler = new Settler(silent)
+    const range = heldRange({ settler, count: 4 })
+    const [acked, told, unsent] = [ended(), ended(), ended()]
+    settler.done(range, 0, acked)
+    settler.tell(range, 1, { lease: 1, index: 1, outcome: 'retry', delayMs: 0, counted: true, error: '{}' }, told)
+    const shipment = settler.take()
+    settler.done(range, 2, unsent)
+    settler.doubt(shipment)
+    settler.giveBack(shipment)
+    const refused: unknown[] = []
+    settler.lose((each) => refused.push(each))
+    expect(refused).to.have.members([acked, told, unsent])
+    expect([acked, told, unsent].map((each) => 'isUnanswered' in each)).to.deep.equal([true, true, false])
+  })
+
   it('knows that messages which ran before are held, until they are settled', () => {
     const settler = new Settler(silent)
     const range = heldRange({ settler, again: true })

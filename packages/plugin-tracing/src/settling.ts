@@ -7,7 +7,7 @@ import { messageAttributes, type Processed } from './processing.js'
 
 /** A `settle` span for what Redis confirmed, inside the `process` span of that attempt; a retry or a dead letter is an event of it. */
 export function settling(tracer: Tracer, processed: Processed): (event: Events['settled']) => void {
-  return ({ delivery, outcome, settleStartMs, settleEndMs, refused }) => {
+  return ({ delivery, outcome, settleStartMs, settleEndMs, refused, unanswered }) => {
     const { message, group } = delivery
     // Without one it never came to its handler: it could not be decoded, say.
     const parent = processed.get(delivery) ?? contextOf(message.headers, true)
@@ -30,7 +30,10 @@ export function settling(tracer: Tracer, processed: Processed): (event: Events['
       tell(span, outcome, settleEndMs)
       if (refused !== undefined) {
         span.setAttribute(attribute.errorType, refused)
-        span.setStatus({ code: SpanStatusCode.ERROR, message: 'The lease was lost: the message runs elsewhere' })
+        const message = unanswered
+          ? 'The lease was lost before Redis answered: the message is settled, or it runs elsewhere'
+          : 'The lease was lost: the message runs elsewhere'
+        span.setStatus({ code: SpanStatusCode.ERROR, message })
       }
     }
     span.end(settleEndMs)

@@ -42,6 +42,8 @@ export interface Events {
     readonly settleStartMs: number
     readonly settleEndMs: number
     readonly refused?: 'LEASE_LOST'
+    /** With `refused`: the settle was sent and never answered, so it may have been applied before the lease was lost. */
+    readonly unanswered?: true
   }
   /** Messages of a consumer that went silent were released to others. */
   recovered: {

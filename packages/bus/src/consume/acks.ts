@@ -48,6 +48,17 @@ export class Acks {
     if (count === range.count || ofRange.every((ended) => ended === undefined)) this.#observed.delete(range)
   }
 
+  /** They were sent, and will not be answered any more. */
+  doubt(parts: readonly Part[]): void {
+    for (const { range, index, count } of parts) {
+      const ofRange = this.#observed.get(range)
+      for (let i = index; i < index + count; i++) {
+        const ended = ofRange?.[i]
+        if (ended !== undefined) ended.isUnanswered = true
+      }
+    }
+  }
+
   /** None will be confirmed any more. Answers how many were not sent. */
   lose(refused: (ended: Ended) => void): number {
     let count = 0

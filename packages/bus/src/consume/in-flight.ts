@@ -21,6 +21,10 @@ export const failureOf = (answer: Answer | undefined): RedisFailure | undefined 
 export const isTransportFailure = (failure: RedisFailure | undefined): boolean =>
   failure?.kind === 'unknown' || failure?.kind === 'unsent'
 
+/** It was sent, and nobody knows whether it ran. */
+export const isUnanswered = ({ answer }: InFlight): boolean =>
+  answer === undefined || failureOf(answer)?.kind === 'unknown'
+
 /** Redis says that the session is not alive. */
 const saysLost = ({ answer }: InFlight): boolean =>
   answer !== undefined && 'ok' in answer && answer.ok.status === 'lost'

@@ -30,7 +30,7 @@ import { type AdvanceReply, type FetchedRange, type GroupRef, open, type Recover
 import { type CancelledMessage, EarlyCancels } from './cancels.js'
 import { Healing } from './healing.js'
 import { HeldRange } from './held-range.js'
-import { type InFlight, provedByAnswers, provedBySync } from './in-flight.js'
+import { type InFlight, isUnanswered, provedByAnswers, provedBySync } from './in-flight.js'
 import { type Arrived, LeaseOrder } from './lease-order.js'
 import { type RunningPart, release } from './release.js'
 import { Requests } from './requests.js'
@@ -325,7 +325,7 @@ export class ConsumerSession {
     const proved = provedByAnswers(stopped)
     switch (proved.kind) {
       case 'lost':
-        this.#giveBack(stopped)
+        this.#drop(stopped)
         this.#end('lost')
         return
       case 'refused':
@@ -346,16 +346,22 @@ export class ConsumerSession {
     for (const { shipment } of requests.toReversed()) this.settler.giveBack(shipment)
   }
 
+  /** The session is over, and they are not sent again. */
+  #drop(requests: readonly InFlight[]): void {
+    for (const request of requests) if (isUnanswered(request)) this.settler.doubt(request.shipment)
+    this.#giveBack(requests)
+  }
+
   /** `stopped` may or may not have happened; afterwards that is known. */
   async #synchronize(stopped: readonly InFlight[]): Promise<void> {
     const reply = await this.#healing.synchronize(stopped)
     if (reply === undefined) {
-      this.#giveBack(stopped)
+      this.#drop(stopped)
       return
     }
     const proved = provedBySync(reply, stopped, this.#requests.confirmed)
     if (proved.kind !== 'applied') {
-      this.#giveBack(stopped)
+      this.#drop(stopped)
       this.#end(proved.kind)
       return
     }
@@ -438,7 +444,7 @@ export class ConsumerSession {
     if (this.#state === 'over') return
     this.#state = 'over'
     this.#timers.stop()
-    this.#giveBack(this.#requests.stop())
+    this.#drop(this.#requests.stop())
     this.#healing.stop()
     this.#tellIdle()
     // Once it was closed, that Redis does not know it any more is no news.

@@ -9,6 +9,8 @@ export interface Ended {
   readonly run: Run
   readonly outcome: Outcome
   readonly runMs: number
+  /** It was sent, and its session is over before it was answered. */
+  isUnanswered?: boolean
 }
 
 /** Takes what became of messages. */

@@ -261,6 +261,15 @@ export class Settler implements SettleSink {
     this.#told = [...told, ...this.#told]
   }
 
+  /** The session is over before the request was answered: it may have been applied. */
+  doubt({ acked, told, units }: Shipment): void {
+    this.#acks.doubt(acked)
+    for (const { ended } of [...told, ...units.flatMap((unit) => unit.told)]) {
+      if (ended !== undefined) ended.isUnanswered = true
+    }
+    for (const unit of units) for (const ended of unit.ended) ended.isUnanswered = true
+  }
+
   /** The session is over: tells what will not be confirmed any more. Answers how many messages had ended; releases are none. */
   lose(refused: (ended: Ended) => void): number {
     this.isLost = true

@@ -33,9 +33,14 @@ export class SubscriptionEvents {
     })
   }
 
-  /** Its session is over: it runs, or ran, elsewhere. */
-  refused({ run, outcome, runMs }: Ended): void {
-    run.log.warn({ outcome: outcome.kind }, 'The settle was refused: the lease was lost while the message ran')
+  /** Its session is over: it runs, or ran, elsewhere, unless its settle was applied and the answer lost. */
+  refused({ run, outcome, runMs, isUnanswered = false }: Ended): void {
+    run.log.warn(
+      { outcome: outcome.kind },
+      isUnanswered
+        ? 'The lease was lost before Redis answered the settle: the message is settled, or it runs elsewhere'
+        : 'The settle was refused: the lease was lost while the message ran',
+    )
     const { pipeline } = this.#subject
     if (!pipeline.listens('settled')) return
     const nowMs = wallMs(performance.now())
@@ -47,6 +52,7 @@ export class SubscriptionEvents {
       settleStartMs: nowMs,
       settleEndMs: nowMs,
       refused: 'LEASE_LOST',
+      ...(isUnanswered && { unanswered: true }),
     })
   }
 
