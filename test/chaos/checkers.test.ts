@@ -198,7 +198,7 @@ describe('the checkers of chaos runs', () => {
       expect(found('J', history(joins('fail'), ...once('r1', 'a'), started('r2', 'p'), untold))).to.have.length(1)
     })
     it('finds a flow that has not ended, unless a master forgot what others went by', () => {
-      const open = { e: 'open', flow: 'f' } as const
+      const open = { e: 'open', flow: 'f', failures: [] } as const
       const forgetful = (apart: boolean) => [fault('begin'), fault('end', { lostFromMs: 2000, apart })]
       expect(found('J', history(open))).to.have.length(1)
       expect(found('J', history(open, ...forgetful(false)))).to.have.length(1)

@@ -99,6 +99,13 @@ export async function takeStock(bus: ClosingBus, recorder: Recorder): Promise<vo
   }
 }
 
+/** Message and record of each, as docs/data-model.md has it. */
+async function failuresOf({ redis, namespace }: ClosingPlace): Promise<string[]> {
+  const keys = await redis.keys(`${namespace}:{${FLOW}}:*:failures`)
+  const all = await Promise.all(keys.map((key) => redis.hgetall(key)))
+  return all.flatMap((records) => Object.entries(records).map(([id, record]) => `${id}: ${record}`))
+}
+
 /** Records what is wrong with the data, and what would stay for ever. */
 export async function lookForRemains(place: ClosingPlace, recorder: Recorder): Promise<void> {
   const note = (error: unknown) => recorder.add({ e: 'left', what: String((error as Error).message ?? error) })
@@ -107,7 +114,8 @@ export async function lookForRemains(place: ClosingPlace, recorder: Recorder): P
     // Drafts, those that have ended, and those of which nothing is heard any more.
     if ((await place.redis.ttl(key)) === -1) note(`${key} is kept for ever`)
     const [, flow] = /:x:flow:flow:(.*)$/.exec(key) ?? []
-    if (flow !== undefined && (await place.redis.hget(key, 'state')) === 'open') recorder.add({ e: 'open', flow })
+    if (flow !== undefined && (await place.redis.hget(key, 'state')) === 'open')
+      recorder.add({ e: 'open', flow, failures: await failuresOf(place) })
   }
   await expectNothingLeft(place.redis, place.site.address, [place.namespace]).catch(note)
 }

@@ -78,7 +78,8 @@ export type Deed =
       readonly errors?: readonly string[]
     }
   /** A flow that is still open at the end. */
-  | { readonly e: 'open'; readonly flow: string }
+  /** `failures`: what the group that leads flows knows of messages that failed. */
+  | { readonly e: 'open'; readonly flow: string; readonly failures: readonly string[] }
   /** Something wrong with what is kept in Redis; none if all is well. */
   | { readonly e: 'left'; readonly what: string }
 

@@ -7,7 +7,11 @@ import { CLOCKS_MS } from './order.js'
 export const joins: Checker = (reading) => {
   const runsOf = groupBy(reading.runs, ({ name }) => name)
   const runs = new Map(reading.runs.map((run) => [run.run, run]))
-  const open = reading.forgotApart(0) ? [] : of(reading.history, 'open').map(({ flow }) => `flow ${flow} has not ended`)
+  const open = reading.forgotApart(0)
+    ? []
+    : of(reading.history, 'open').map(
+        ({ flow, failures }) => `flow ${flow} has not ended; ${failures.join(', ') || 'nothing failed'}`,
+      )
   const wrong = of(reading.history, 'joins').flatMap(({ name, children, policy }) =>
     (runsOf.get(name) ?? []).flatMap((run) =>
       children.flatMap((child) => problemsOf(reading, run, child, runs, policy)),
