@@ -4,6 +4,7 @@
 -- Needs: call, time, counts, range, envelope, groups, wake, ready, finish, enqueue, guards.
 
 --@include lib/locate
+--@include lib/listed
 
 local publishGuards = {
   --@guards publish

@@ -1,5 +1,7 @@
 -- Where messages with traits wait. Included where there are any. Needs: call, counts, range.
 
+--@include lib/listed
+
 -- In a sorted set by priority, highest first. Members of one priority begin with numbers from the middle of 14 digits: those for the back rise
 -- from it, those for the front fall.
 local MIDDLE = 50000000000000

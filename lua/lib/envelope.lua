@@ -1,6 +1,7 @@
 -- Reads batches, see docs/wire-format.md. Never decodes a body.
 
 --@include lib/batch-count
+--@include lib/listed
 
 -- tag -> list of values
 function lib.properties(props)

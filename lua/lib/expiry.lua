@@ -3,6 +3,7 @@
 
 --@include lib/envelope
 --@include lib/rehome
+--@include lib/listed
 --@include lib/failures
 --@include lib/dead-bounds
 

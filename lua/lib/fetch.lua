@@ -101,7 +101,7 @@ end
 function lib.takeFromList(list, basket)
   local n, remainder = lib.fill(basket, function(first, last) return call('LRANGE', list, first, last) end)
   if n == 0 then return end
-  if remainder and not basket.isLine and lib.hasTraits(remainder) and not lib.isUnsorted(remainder) then
+  if remainder and not basket.isLine and lib.hasTraits(remainder) and lib.parseRange(remainder).key then
     --@include lib/chain
     lib.shelve(basket.group, remainder)
     remainder = nil

@@ -51,29 +51,19 @@ function lib.mark(entry, from, n)
   end
 end
 
--- What ends of keys of which it is out.
-local function endTurns(range, from, n, open)
-  if range.key then
-    local leaving = lib.leavingOf(endingGroup, range.key)
-    leaving.ended = leaving.ended + open
-    return
-  end
-  local keys = lib.keysOf(range)
-  for index = from, from + n - 1 do
-    if open == n or lib.unfinished(range, index, 1) == 1 then
-      local leaving = lib.leavingOf(endingGroup, keys[index + 1])
-      leaving.ended = leaving.ended + 1
-    end
-  end
-end
-
 -- Finishes what of these messages is not finished; answers how many. The batch must have been learnt.
 function lib.finish(range, from, n, outcome, detail)
   local open = lib.unfinished(range, from, n)
   if open == 0 then return 0 end
   local entry = ending[range.batch]
   if lib.watchers and outcome then lib.watchers.ended(endingGroup, range, from, n, entry.marks, outcome, detail) end
-  if endingGroup and (range.key or range.listed) then endTurns(range, from, n, open) end
+  if endingGroup and range.key then
+    local leaving = lib.leavingOf(endingGroup, range.key)
+    leaving.ended = leaving.ended + open
+  elseif endingGroup and range.listed then
+    --@include lib/end-turns
+    lib.endTurns(range, from, n, open)
+  end
   lib.mark(entry, from, n)
   entry.n = entry.n + open
   entry.outcome, entry.detail = outcome, detail

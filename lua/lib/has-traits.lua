@@ -12,8 +12,3 @@ function lib.hasPriority(text)
   local first, second = string.byte(text, at, at + 1)
   return first ~= 48 or second ~= 44 and second ~= 64 and second ~= 38 -- `0,`, `0@`, `0&`
 end
-
--- Whether it lists its keys: where it waits it is unsorted (lib/keys).
-function lib.isUnsorted(text)
-  return string.find(text, '^~?!%-?%d+&') ~= nil
-end

@@ -8,6 +8,7 @@
 
 --@include lib/ready
 --@include lib/leaving
+--@include lib/listed
 
 function lib.lineOf(store, key)
   return store.line .. key

@@ -25,7 +25,7 @@ function lib.rehome(range, index)
     call('HINCRBY', P .. 'pending', id, 1)
   else
     local _, generation = lib.pairsOf(pending[1])
-    call('HSETNX', P .. 'batches', id, lib.slice(range.batch, range.total, index, 1, lib.oneOf(range, index).key) or '')
+    call('HSETNX', P .. 'batches', id, lib.slice(range.batch, range.total, index, 1, range.key) or '')
     call('HSET', P .. 'pending', id, lib.pendingValue(1, generation))
   end
   lib.leaveBatch(range, index)

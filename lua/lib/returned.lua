@@ -1,5 +1,7 @@
 -- What comes back of leases. Needs: range.
 
+--@include lib/listed
+
 -- Adds messages from .. from + n - 1 of a lease's range to a list that is in the order from last to first: one range, or one for each if they have keys of
 -- their own, for each joins the line of its own. `again`: they may have been run before.
 function lib.addReturned(list, range, from, n, again)

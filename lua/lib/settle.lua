@@ -3,6 +3,7 @@
 
 --@include lib/rehome
 --@include lib/failures
+--@include lib/listed
 
 -- The settle requests from position `at`: list of { outcome, lease, index, ... }, or nil and what is wrong.
 function lib.readSettles(at, n)

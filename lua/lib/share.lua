@@ -1,5 +1,7 @@
 -- How much of one key a fetch takes. Of a key one message runs at a time, so there is to be some of other keys. Needs: call, range, fetch.
 
+--@include lib/listed
+
 -- As many messages as leave some to each range that may be taken, or one under a limit of the group. The rest of a range is in the key's line then, from
 -- where it is taken if there is room after all (lib/chain).
 local function sharePerKey(basket)

@@ -2,6 +2,7 @@
 -- Needs: call, counts, range, fetch.
 
 --@include lib/keys
+--@include lib/listed
 
 -- `n` messages from `from` on, as a part of a range that lists its keys: `one` as `oneOf` has it, if they have one key.
 local function partOf(range, from, n, one)
