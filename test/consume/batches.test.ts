@@ -6,6 +6,7 @@ import { HandlerPace } from '../../packages/bus/src/consume/lookahead.js'
 import { Processor } from '../../packages/bus/src/consume/processor.js'
 import { checkConsumeOptions } from '../../packages/bus/src/consume/settings.js'
 import { Settler } from '../../packages/bus/src/consume/settler.js'
+import { SuspectTurn } from '../../packages/bus/src/consume/suspects.js'
 import { Watching } from '../../packages/bus/src/consume/watching.js'
 import { BuswayError } from '../../packages/bus/src/errors/index.js'
 import { composePipeline } from '../../packages/bus/src/plugins/pipeline.js'
@@ -49,6 +50,7 @@ function processing(
     {
       backlog,
       pace,
+      suspects: new SuspectTurn(),
       host: {
         progressed() {
           progressed.add(1)

@@ -4,6 +4,7 @@ import { HandlerPace } from '../../packages/bus/src/consume/lookahead.js'
 import { Processor, type ProcessorHost } from '../../packages/bus/src/consume/processor.js'
 import { checkConsumeOptions } from '../../packages/bus/src/consume/settings.js'
 import { Settler } from '../../packages/bus/src/consume/settler.js'
+import { SuspectTurn } from '../../packages/bus/src/consume/suspects.js'
 import { Watching } from '../../packages/bus/src/consume/watching.js'
 import { BuswayError } from '../../packages/bus/src/errors/index.js'
 import { composePipeline } from '../../packages/bus/src/plugins/pipeline.js'
@@ -13,7 +14,7 @@ import { Gate, Received } from '../support/received.js'
 import { FakeRunner, FakeServer } from './fake-server.js'
 import { heldRange, type RangeOptions, silent } from './held.js'
 
-function processing(handler: AnyHandler, options: object) {
+function processing(handler: AnyHandler, options: object, suspects = new SuspectTurn()) {
   const { logger } = new LogLines()
   const pipeline = composePipeline([], logger, false)
   const settings = checkConsumeOptions('test', options, pipeline)
@@ -49,6 +50,7 @@ function processing(handler: AnyHandler, options: object) {
     {
       backlog,
       pace: new HandlerPace(settings.concurrency),
+      suspects,
       host,
       now: () => Date.now(),
     },
@@ -64,6 +66,47 @@ function processing(handler: AnyHandler, options: object) {
 }
 
 describe('a processor', () => {
+  describe('with a message that may have killed its process', () => {
+    it('runs it while no other processor of its bus runs one, and what is beyond suspicion at any time', async () => {
+      const turn = new SuspectTurn()
+      const gates = [new Gate(), new Gate()] as const
+      const started = new Received<string>()
+      const [a, b] = gates.map((gate, i) =>
+        processing(
+          async ({ body }) => {
+            started.add(`${'ab'[i]}${body}`)
+            await gate.opened
+          },
+          { concurrency: 2 },
+          turn,
+        ),
+      ) as [ReturnType<typeof processing>, ReturnType<typeof processing>]
+      a.receive({ solo: true })
+      await started.count(1)
+      b.receive({ count: 1 })
+      await started.count(2)
+      gates[1].open()
+      await b.progressed.count(1)
+      b.receive({ solo: true })
+      await new Promise((resolve) => setImmediate(resolve))
+      expect(started.items, 'the second suspect waits').to.deep.equal(['a0', 'b0'])
+      gates[0].open()
+      expect(await started.count(3)).to.deep.equal(['a0', 'b0', 'b0'])
+    })
+
+    it('leaves the turn to others when it is closed while it runs', async () => {
+      const turn = new SuspectTurn()
+      const started = new Received<string>()
+      const hangs = processing(() => new Promise<never>(() => started.add('hangs')), {}, turn)
+      const other = processing(async () => started.add('other'), {}, turn)
+      hangs.receive({ solo: true })
+      await started.count(1)
+      other.receive({ solo: true })
+      hangs.processor.close()
+      expect(await started.count(2)).to.deep.equal(['hangs', 'other'])
+    })
+  })
+
   it('runs at most concurrency handlers at once', async () => {
     const gate = new Gate()
     const started = new Received<number>()

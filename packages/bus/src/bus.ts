@@ -29,6 +29,7 @@ import { BusSubscriptions } from './bus-subscriptions.js'
 import { WaitingCalls } from './bus-waiting.js'
 import { createTopicSubscription } from './consume/partitioned-subscription.js'
 import { type PatternDependencies, PatternSubscription } from './consume/pattern-subscription.js'
+import { SuspectTurn } from './consume/suspects.js'
 import { BuswayError } from './errors/busway-error.js'
 import { partitionNames } from './partitions/names.js'
 import { createPlugins, type Plugins } from './plugins/index.js'
@@ -138,6 +139,7 @@ class BusKernel implements BusCore<Record<string, unknown>, string> {
       ...parts,
       relayer,
       registry: this.#registry,
+      suspects: new SuspectTurn(),
       pipeline: () => this.#plugins.pipeline(),
       runnerOf: (topic) => this.#runner.of(topic),
       mayJoin: (pattern, topic) => this.#subscriptions.mayJoin(pattern, topic),

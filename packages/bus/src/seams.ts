@@ -26,6 +26,7 @@ import type {
   Receipt,
   Subscription,
 } from './api/index.js'
+import type { SuspectTurn } from './consume/suspects.js'
 import type { BuswayError } from './errors/index.js'
 import type { EncodedBody } from './publish/encoded-body.js'
 import type { TopicRunner } from './redis/bus-runner.js'
@@ -175,6 +176,8 @@ export interface ConsumeDependencies {
   /** Called when a subscription is made (for the options' names) and when it starts. */
   readonly pipeline: () => Pipeline
   readonly log: Logger
+  /** All subscriptions of a bus take turns. */
+  readonly suspects: SuspectTurn
   /** Tells the bus' listeners (`bus.on`). */
   readonly report: <E extends keyof BusEvents>(event: E, payload: BusEvents[E]) => void
 }

@@ -26,6 +26,7 @@ import type { ConsumeSettings } from './settings.js'
 import type { Settler } from './settler.js'
 import type { Place } from './share.js'
 import { type Ending, runner } from './single-run.js'
+import type { SuspectTurn } from './suspects.js'
 import { TimeSlice } from './time-slice.js'
 
 /** Runs from this length on let settles go before the next message starts. */
@@ -51,6 +52,7 @@ export class Processor {
   readonly #backlog: Backlog
   readonly #pace: HandlerPace
   readonly #place: Place | undefined
+  readonly #suspects: SuspectTurn
   readonly #host: ProcessorHost
   /** Redis' clock. */
   readonly #now: () => number
@@ -60,6 +62,7 @@ export class Processor {
   /** A batch's messages need no middlewares: they join it at once. */
   readonly #joinsAtOnce: boolean
   readonly #slice = new TimeSlice(() => this.start())
+  readonly #startAgain = () => this.start()
   readonly #slots: (Run | undefined)[]
   readonly #freeSlots: number[]
   #isStopped = false
@@ -71,13 +74,21 @@ export class Processor {
     subject: RunSubject,
     settings: ConsumeSettings,
     work: AnyWork,
-    parts: { backlog: Backlog; pace: HandlerPace; place?: Place | undefined; host: ProcessorHost; now: () => number },
+    parts: {
+      backlog: Backlog
+      pace: HandlerPace
+      place?: Place | undefined
+      suspects: SuspectTurn
+      host: ProcessorHost
+      now: () => number
+    },
   ) {
     this.#subject = subject
     this.#settings = settings
     this.#backlog = parts.backlog
     this.#pace = parts.pace
     this.#place = parts.place
+    this.#suspects = parts.suspects
     this.#host = parts.host
     this.#now = parts.now
     const around = middlewares(subject, settings)
@@ -170,6 +181,7 @@ export class Processor {
     this.stop()
     this.#batching?.gatherer.stop()
     this.#watch.stop()
+    this.#suspects.ended(this)
   }
 
   async #work(slot: number): Promise<void> {
@@ -236,6 +248,7 @@ export class Processor {
       this.#place?.started()
       this.#slots[slot] = run
       this.#soloRuns = range.held.solo
+      if (range.held.solo) this.#suspects.started(this)
       this.#batching?.gatherer.taken(run)
       this.#watch.started(run)
       // What runs counts as held.
@@ -254,6 +267,7 @@ export class Processor {
     if (solo && this.running > 0) return false
     if (this.#batching?.gatherer.hasRoom === false) return false
     if (settler.isAtRisk && this.running + settler.unconfirmedEnds >= this.#settings.concurrency) return false
+    if (solo && !this.#suspects.mayStart(this, this.#startAgain)) return false
     // Last: who asks for a place in vain is called when there is one.
     return this.#place?.mayStart(solo) !== false
   }
@@ -262,7 +276,10 @@ export class Processor {
     this.running--
     this.#place?.ended()
     this.#slots[run.slot] = undefined
-    if (run.range.held.solo) this.#soloRuns = false
+    if (run.range.held.solo) {
+      this.#soloRuns = false
+      this.#suspects.ended(this)
+    }
     this.#batching?.gatherer.ended(run)
   }
 

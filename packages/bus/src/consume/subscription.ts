@@ -149,6 +149,7 @@ class ConsumerSubscription implements OwnedSubscription {
       backlog,
       pace,
       place: this.#place,
+      suspects: this.#dependencies.suspects,
       now: () => this.#dependencies.runner.now(),
       host: {
         progressed: () => this.#progressed(),
