@@ -45,34 +45,39 @@ function lib.unsortedIn(store)
   return tonumber(call('HGET', store.state, field) or 0) + lib.counting(store.state, field)
 end
 
--- Ranges that join the back, as they are to wait: those that are to be sorted now each have one key.
+local function asUnsorted(range)
+  local again = string.sub(range.lead, 1, #range.lead - #range.traits)
+  local traits = lib.traitsText(range.priority, range.place, range.key or range.listed, '&')
+  return lib.rangeText(range.batch, range.total, range.from, range.count, again .. traits)
+end
+
+local function noteSorting()
+  if lib.noted('sorts') > 0 then return end
+  call('HSET', P .. 'groups', '::sorts', 1)
+  topicNotes.sorts = 1
+end
+
+-- Ranges that join the back, as they are to wait there: unsorted, or each with one key or none.
 function lib.leaveUnsorted(store, texts)
-  local unsorted, left, sorted = lib.unsortedIn(store), 0, {}
+  local before, more, waiting = lib.unsortedIn(store), 0, {}
   for _, text in ipairs(texts) do
     local range = lib.hasTraits(text) and lib.parseRange(text)
-    if range and range.priority ~= 0 and range.key and lib.noted('sorts') == 0 then
-      call('HSET', P .. 'groups', '::sorts', 1)
-      topicNotes.sorts = 1
-    end
+    if range and range.key and range.priority ~= 0 then noteSorting() end
     if not range or not (range.key or range.listed) then
-      sorted[#sorted + 1] = text
-    elseif unsorted + left > 0 or range.listed and lib.noted('sorts') == 0 then
-      left = left + range.count
-      if range.key then
-        text = string.sub(range.lead, 1, #range.lead - #range.traits) .. lib.traitsText(range.priority, range.place, range.key, '&')
-        text = lib.rangeText(range.batch, range.total, range.from, range.count, text)
-      end
-      sorted[#sorted + 1] = text
+      waiting[#waiting + 1] = text
+    elseif before + more > 0 or range.listed and lib.noted('sorts') == 0 then
+      more = more + range.count
+      waiting[#waiting + 1] = asUnsorted(range)
     elseif range.listed then
       for index = range.from, range.from + range.count - 1 do
-        sorted[#sorted + 1] = lib.rangeText(range.batch, range.total, index, 1, lib.oneOf(range, index).lead)
+        waiting[#waiting + 1] = lib.rangeText(range.batch, range.total, index, 1, lib.oneOf(range, index).lead)
       end
     else
-      sorted[#sorted + 1] = text
+      waiting[#waiting + 1] = text
     end
   end
-  lib.count(store.state, store.unsortedField or 'unsorted', left)
-  return sorted
+  lib.count(store.state, store.unsortedField or 'unsorted', more)
+  return waiting
 end
 
 -- Messages join their lines: where none of a key is out its first range is. Answers what does not stand in a line, in its order, and the number
