@@ -10,5 +10,5 @@ end
 function lib.hasPriority(text)
   local at = string.byte(text) == 126 and 3 or 2
   local first, second = string.byte(text, at, at + 1)
-  return first ~= 48 or second ~= 44 and second ~= 64 and second ~= 38 -- `0,`, `0@`, `0&`
+  return first ~= 48 or second ~= 44 and second ~= 64 and second ~= 38 and second ~= 42 -- `0,`, `0@`, `0&`, `0*`
 end

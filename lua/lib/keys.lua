@@ -47,7 +47,7 @@ end
 
 local function asUnsorted(range)
   local again = string.sub(range.lead, 1, #range.lead - #range.traits)
-  local traits = lib.traitsText(range.priority, range.place, range.key or range.listed, '&')
+  local traits = lib.traitsText(range.priority, range.place, range.key or range.listed, range.listed and not range.keys and '&' or '*')
   return lib.rangeText(range.batch, range.total, range.from, range.count, again .. traits)
 end
 

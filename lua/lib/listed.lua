@@ -1,6 +1,6 @@
 -- Ranges whose keys are listed (lib/range). Included where there may be any. Needs: range.
 
--- As ranges carry it; see docs/wire-format.md. `listed`: `&` or nil.
+-- As ranges carry it; see docs/wire-format.md. `listed`: `&`, `*` or nil.
 function lib.traitsText(priority, place, names, listed)
   return '!' .. string.format('%.0f', priority) .. (listed or '') .. (place and string.format('@%.0f', place) or '') .. ',' .. #names .. ',' .. names
 end
@@ -29,5 +29,5 @@ end
 
 -- Whether it lists its keys: where it waits it is unsorted (lib/keys).
 function lib.isUnsorted(text)
-  return string.find(text, '^~?!%-?%d+&') ~= nil
+  return string.find(text, '^~?!%-?%d+[&*]') ~= nil
 end

@@ -1,8 +1,8 @@
 -- Ranges: `<from>,<count>,<total>,<batch>`, messages of one batch. In sorted sets 14 digits precede them: the topic's sequence, so that
 -- members of equal score keep the order in which they were added. A `~` before it says that its messages may have been run before: a session
 -- that held them is gone, or they were dead. Then, only of messages that have any, their traits: `!<priority>,<bytes of the key>,<key>`, with a
--- place (`!<priority>@<place>,...`) of those that marks must not take for others of their name. A `&` behind the priority: the keys are listed, one a line, of
--- each message of the batch or one of them all; in a list its messages are unsorted (lib/keys), in a lease they have their keys' turns.
+-- place (`!<priority>@<place>,...`) of those that marks must not take for others of their name. Behind the priority a `&`: the keys of each
+-- message of the batch, a line feed between each two; or a `*`: one key of them all. In a list its messages are unsorted (lib/keys), in a lease they have turns.
 -- What precedes the numbers is the range's `lead`; it goes with every part of it. In a lease a `tail` follows: a line feed and the
 -- milliseconds when it was leased.
 
@@ -13,7 +13,7 @@ function lib.parseRange(text)
     local lead, from, count_, total, batch, tail = string.match(text, '^(~?)(%d+),(%d+),(%d+),([^\n]*)(.*)$')
     return { from = tonumber(from), count = tonumber(count_), total = tonumber(total), batch = batch, lead = lead, traits = '', tail = tail }
   end
-  local again, priority, listed, place, length, at = string.match(text, '^(~?)!(-?%d+)(&?)@?(%d*),(%d+),()')
+  local again, priority, listed, place, length, at = string.match(text, '^(~?)!(-?%d+)([&*]?)@?(%d*),(%d+),()')
   local stop = at + length
   local lead, names = string.sub(text, 1, stop - 1), stop > at and string.sub(text, at, stop - 1) or nil
   local from, count_, total, batch, tail = string.match(text, '^(%d+),(%d+),(%d+),([^\n]*)(.*)$', stop)
@@ -21,6 +21,7 @@ function lib.parseRange(text)
     from = tonumber(from), count = tonumber(count_), total = tonumber(total), batch = batch, tail = tail,
     lead = lead, traits = again == '' and lead or string.sub(lead, 2),
     priority = tonumber(priority), place = tonumber(place), key = listed == '' and names or nil, listed = listed ~= '' and names or nil,
+    keys = listed == '*' and { names } or nil,
   }
 end
 

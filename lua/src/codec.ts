@@ -149,7 +149,7 @@ export function guardKeys(keys: GuardKeys | undefined): string {
 export const guardErrors = (raw: unknown): GuardError[] =>
   pairs(raw, (guard, error) => ({ guard: text(guard), error: text(error) }))
 
-/** `<priority>,<bytes of the key>,<key>` and what follows; `&` behind the priority: the keys of all messages of the batch, or one that all have. */
+/** `<priority>,<bytes of the key>,<key>` and what follows; `&` behind the priority: the keys of all messages of the batch. */
 function readTraits(raw: Buffer, start: number): { names: string[]; rest: string } {
   const first = raw.indexOf(0x2c, start)
   const second = raw.indexOf(0x2c, first + 1)

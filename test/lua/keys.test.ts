@@ -31,7 +31,7 @@ import { type GroupSnapshot, keyAt, type Range, readTopic } from './snapshot.js'
 
 const TOPIC = 'orders'
 const LEASE_MS = 600_000
-const KEYS = ['a', 'b,1', 'ö!'] as const
+const KEYS = ['a', 'b,1', 'ö!', 'c\nd'] as const
 type Key = (typeof KEYS)[number]
 
 interface Held {
@@ -336,7 +336,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       kind: kind('several'),
-      keys: fc.array(fc.constantFrom(...KEYS), { minLength: 2, maxLength: 5 }),
+      keys: fc.array(fc.constantFrom(...KEYS.filter((key) => !key.includes('\n'))), { minLength: 2, maxLength: 5 }),
     }),
   },
   { weight: 2, arbitrary: fc.record({ kind: kind('open'), concurrency: fc.integer({ min: 1, max: 4 }) }) },
@@ -346,7 +346,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       kind: kind('advance'),
       session: fc.nat(3),
       want: fc.nat(8),
-      choices: fc.array(fc.record({ action: fc.nat(7), size: fc.nat(3) }), { minLength: 3, maxLength: 3 }),
+      choices: fc.array(fc.record({ action: fc.nat(7), size: fc.nat(3) }), { minLength: 4, maxLength: 4 }),
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: kind('crash'), session: fc.nat(3) }) },

@@ -194,7 +194,7 @@ export async function readTopic(redis: Redis, namespace: string, topic: string):
 }
 
 export function parseRange(text: string): Range {
-  const traits = /^(~?)!(-?\d+)(&?)(?:@(\d+))?,(\d+),/.exec(text)
+  const traits = /^(~?)!(-?\d+)([&*]?)(?:@(\d+))?,(\d+),/.exec(text)
   if (traits) {
     const [lead, again, priority, list, place, keyBytes] = traits as unknown as string[] as [
       string,
@@ -211,7 +211,7 @@ export function parseRange(text: string): Range {
       ...plain,
       ...(priority !== '0' && { priority: Number(priority) }),
       ...(place !== undefined && { place: Number(place) }),
-      ...(key && (list ? { listed: key.split('\n') } : { key })),
+      ...(key && (list ? { listed: list === '&' ? key.split('\n') : [key] } : { key })),
     }
   }
   const match = /^(~?)(\d+),(\d+),(\d+),([^\n]+)$/s.exec(text)
