@@ -44,6 +44,8 @@ conformance('cancelling', (world: World) => {
       await bus.publish(TOPIC, 'last')
       await received.first((body) => body === 'last')
       expect(received.items).to.deep.equal([0, 2, 3, 'last'])
+      // What was handled is settled.
+      await bus.close()
       await namespaceIsClean(world.redis, world.namespace)
     })
 
