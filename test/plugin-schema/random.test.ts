@@ -18,14 +18,37 @@ describe('random schemas and values', function () {
   this.timeout(60_000)
 
   it('come back as they went', () => {
+    let atOnce = 0
     fc.assert(
       fc.property(spoken(), ({ schema: given, spoken: value }) => {
         const codec = new Codec(given)
         expect(issuesOf(codec.node, value)).to.deep.equal([])
+        if (codec.fits(value)) atOnce++
         expect(plain(codec.readerOf(codec)(codec.encode(value)))).to.deep.equal(value)
       }),
       runs,
     )
+    expect(atOnce, 'said to fit without looking').to.be.greaterThan(runs.numRuns * 0.8)
+  })
+
+  it('are said to fit at once only where nothing is wrong, whatever is put into them', () => {
+    let wrong = 0
+    fc.assert(
+      fc.property(
+        spoken(),
+        fc.anything({ withDate: true, withTypedArray: true }),
+        fc.nat(),
+        ({ schema: given, spoken: value }, odd, at) => {
+          const codec = new Codec(given)
+          const mixed = withOneReplaced(value, odd, at)
+          const isRight = issuesOf(codec.node, mixed).length === 0
+          if (!isRight) wrong++
+          if (codec.fits(mixed)) expect(isRight).to.equal(true)
+        },
+      ),
+      runs,
+    )
+    expect(wrong).to.be.greaterThan(runs.numRuns / 4)
   })
 
   it('are read by later versions as those say, and are found compatible', () => {
@@ -159,4 +182,16 @@ function resolves(reader: Codec, writer: Codec): boolean {
   } catch {
     return false
   }
+}
+
+/** A copy in which one of its values, or something that it did not have, is `odd`. */
+function withOneReplaced(value: unknown, odd: unknown, at: number): unknown {
+  if (typeof value !== 'object' || value === null || value instanceof Date || value instanceof Uint8Array) return odd
+  const copy: Record<string, unknown> | unknown[] = Array.isArray(value) ? [...value] : { ...value }
+  const names = [...Object.keys(copy), Array.isArray(value) ? String(value.length) : 'unknown']
+  const name = names[at % names.length] as string
+  const given = (copy as Record<string, unknown>)[name]
+  ;(copy as Record<string, unknown>)[name] =
+    given === undefined ? odd : withOneReplaced(given, odd, Math.floor(at / names.length))
+  return copy
 }

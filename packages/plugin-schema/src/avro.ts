@@ -55,6 +55,7 @@ export function avro<const S>(schema: S): AvroSchema<InferSchema<S>> {
       version: 1,
       vendor: '@busway/plugin-schema',
       validate: (value: unknown) => {
+        if (codec.fits(value)) return { value: value as InferSchema<S> }
         const issues = issuesOf(codec.node, value)
         return issues.length > 0 ? { issues } : { value: value as InferSchema<S> }
       },

@@ -62,15 +62,33 @@ export class BusPublisher implements Publisher {
     ) {
       return producer.enqueueOne(preparePlain(topic, body, this.#settings.maxPayload))
     }
+    return this.#publishFully(topic, body, options, requester)
+  }
+
+  /** Without a waiting turn unless the schema or a plugin takes one: calls keep their order, with options or without. */
+  #publishFully(
+    topic: string,
+    body: unknown,
+    options: object | undefined,
+    requester: ReportRequester | undefined,
+  ): Promise<Receipt> {
+    const pipeline = this.#settings.pipeline()
+    const { schema } = this.#outlets.of(topic)
     checkOptionsObject('publish', options)
-    return this.#publishMany(
-      topic,
-      [body],
-      [options === undefined ? NO_OPTIONS : { ...options }],
-      (options as { signal?: AbortSignal } | undefined)?.signal,
-      requester === undefined ? 'publish' : 'request',
-      requester,
-    ).then(first)
+    const own = options === undefined ? NO_OPTIONS : { ...options }
+    if (options !== undefined) checkPublishOptions(requester === undefined ? 'publish' : 'request', own, pipeline)
+    const wanted = this.#wanted(own)
+    const isEncoded = body instanceof EncodedBody
+    const run = (value: unknown): Promise<Receipt> =>
+      this.#run(
+        { topic, messages: [outgoing(value, own, requester)], via: 'publish' },
+        (own as { signal?: AbortSignal }).signal,
+        wanted,
+        isEncoded,
+      ).then(first)
+    if (schema === undefined || isEncoded) return run(body)
+    const checked = validateBody(topic, schema, body)
+    return checked instanceof Promise ? checked.then(run) : run(checked)
   }
 
   /** Throws or rejects as `bus.publishBatch` does. */
@@ -106,7 +124,6 @@ export class BusPublisher implements Publisher {
         given.map(({ body }) => body),
         given.map(({ body: _, ...rest }) => rest),
         options?.signal,
-        'publishBatch',
       )
     )
   }
@@ -126,14 +143,12 @@ export class BusPublisher implements Publisher {
     return producer.enqueue(prepared, signal)
   }
 
-  /** Without a waiting turn unless a schema or a plugin takes one: calls keep their order, with options or without. */
+  /** As `#publishFully`, all or none. */
   #publishMany(
     topic: string,
     given: readonly unknown[],
     optionsOf: readonly object[],
     signal: AbortSignal | undefined,
-    where: string,
-    requester?: ReportRequester,
   ): Promise<Receipt[]> {
     const pipeline = this.#settings.pipeline()
     const { schema } = this.#outlets.of(topic)
@@ -144,7 +159,7 @@ export class BusPublisher implements Publisher {
     for (let i = 0; i < given.length; i++) {
       const body = given[i]
       const options = optionsOf[i] as object
-      checkPublishOptions(where, options, pipeline)
+      checkPublishOptions('publishBatch', options, pipeline)
       if (body instanceof EncodedBody !== isEncoded) throw half(i)
       const own = this.#wanted(options)
       if (i === 0) wanted = own
@@ -154,7 +169,7 @@ export class BusPublisher implements Publisher {
       bodies.push(checked)
     }
     const run = (values: readonly unknown[]): Promise<Receipt[]> => {
-      const messages = values.map((body, i) => outgoing(body, optionsOf[i] as object, requester))
+      const messages = values.map((body, i) => outgoing(body, optionsOf[i] as object))
       return this.#run({ topic, messages, via: 'publish' }, signal, wanted, isEncoded)
     }
     return isWaiting ? Promise.all(bodies).then(run) : run(bodies)

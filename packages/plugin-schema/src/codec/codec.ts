@@ -8,6 +8,7 @@ import { canonicalText, fullText } from '../schema/text.js'
 import { typeOf } from './avsc-type.js'
 import { BodyError, checkBounds } from './bounds.js'
 import { type Conversion, fromAvsc, toAvsc } from './convert.js'
+import { type Fits, fitsOf } from './fits.js'
 
 export const HEADER_BYTES = 10
 const MAGIC = Buffer.from([0xc3, 0x01])
@@ -26,6 +27,8 @@ export class Codec {
   readonly text: string
   /** CRC-64-AVRO of the canonical form, little-endian. */
   readonly fingerprint: Buffer
+  /** `false`: it is for `issuesOf` to say. */
+  readonly fits: Fits
   readonly #header: Buffer
   readonly #type: avsc.Type
   readonly #toAvsc: Conversion | undefined
@@ -35,6 +38,7 @@ export class Codec {
   /** Throws SchemaError. */
   constructor(schema: unknown) {
     this.node = parseSchema(schema)
+    this.fits = fitsOf(this.node)
     this.canonical = canonicalText(this.node)
     this.text = fullText(this.node)
     this.fingerprint = fingerprintOf(this.canonical)

@@ -92,7 +92,8 @@ export function reachable(from: Node): Set<Node> {
   return found
 }
 
-function childrenOf(node: Node): readonly Node[] {
+/** What its values have within. */
+export function childrenOf(node: Node): readonly Node[] {
   switch (node.kind) {
     case 'record':
       return node.fields.map(({ type }) => type)
