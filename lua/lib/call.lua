@@ -42,9 +42,12 @@ function lib.readWith(command, key, items)
 end
 
 -- Fields of a hash as a table; a field that is not there is `false`.
-function lib.readFields(key, ...)
-  local values = call('HMGET', key, ...)
+function lib.fieldsOf(values, names)
   local fields = {}
-  for i, name in ipairs({ ... }) do fields[name] = values[i] end
+  for i, name in ipairs(names) do fields[name] = values[i] end
   return fields
+end
+
+function lib.readFields(key, ...)
+  return lib.fieldsOf(call('HMGET', key, ...), { ... })
 end

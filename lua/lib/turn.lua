@@ -3,10 +3,10 @@
 
 local RESYNC, LOST = 1, 2
 
--- Reads the session. Answers why the request may not run, or nil.
-function lib.notItsTurn(group, session, epoch, number)
-  if not lib.isAlive(group, session) then return LOST end
-  local known = lib.readFields(session.key, 'epoch', 'n', 'lease', 'ttl', 'solo', 'closing', 'unseen')
+-- Reads the session, as far as it has not been `read`. Answers why the request may not run, or nil.
+function lib.notItsTurn(group, session, epoch, number, read)
+  if read.alive == false or read.alive == nil and not lib.isAlive(group, session) then return LOST end
+  local known = lib.fieldsOf(read.session or call('HMGET', session.key, unpack(SESSION)), SESSION)
   if known.epoch ~= epoch or tonumber(known.n) + 1 ~= number then return RESYNC end
   session.lease, session.leaseMs = tonumber(known.lease), tonumber(known.ttl)
   session.solo, session.closing = tonumber(known.solo), known.closing
@@ -15,11 +15,6 @@ function lib.notItsTurn(group, session, epoch, number)
   author.producer, author.session = epoch == '0' and session.id or session.id .. '~' .. epoch, session.key
   endingGroup = group
   return nil
-end
-
-function lib.stateOf(group)
-  return lib.readFields(group.state, 'ready', 'retrying', 'paused', 'timer', 'timerAt', 'heard', 'graceUntil', 'drainer', 'deadMax', 'deadKeepMs', 'prioritized',
-    'limit', 'inFlight', 'marks', 'watching', 'behind', 'later')
 end
 
 -- Whether what is taken must be looked up in marks and watches (lib/heed).

@@ -19,11 +19,28 @@
 --       With ordering keys 3 more to settle and 1 to fetch, and 4 per key whose line is taken from, or whose next becomes ready. A group that is behind
 --       11 more to catch up; renewing, a topic that retains 3, or about 8 to trim.
 
+-- What is read of the session, of its group and of the topic, each by one command.
+local SESSION = { 'epoch', 'n', 'lease', 'ttl', 'solo', 'closing', 'unseen' }
+local STATE = {
+  'ready', 'retrying', 'paused', 'timer', 'timerAt', 'heard', 'graceUntil', 'drainer', 'deadMax', 'deadKeepMs', 'prioritized', 'limit', 'inFlight', 'marks',
+  'watching', 'behind', 'later',
+}
+local META = { 'scheduled', 'outbox', 'watched', 'blocked', 'logEnd' }
+-- So many messages that are ready are little to take.
+local FEW = 8
+local read, groups = {}, nil
+
+-- 0. Does it but ack and ask?
+if #ARGV == 10 and ARGV[10] == '0' and ARGV[5] ~= '0' and ARGV[6] ~= '0' and ARGV[7] == '0' and ARGV[9] == '' and #ARGV[8] <= 64 and not string.find(ARGV[8], ':', 1, true) then
+  --@include lib/advance-plain
+end
+
 --@include lib/call
 --@include lib/time
 --@include lib/counts
 --@include lib/range
 --@include lib/groups
+lib.groupsRead = groups
 --@include lib/wake
 --@include lib/author
 --@include lib/finish
@@ -39,7 +56,7 @@ local number = tonumber(ARGV[4])
 local want, wantBytes, renews = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] == '1'
 
 -- 1. Is it this request's turn, and is all of it understood? Nothing is written before.
-local refusal = lib.notItsTurn(group, session, ARGV[3], number)
+local refusal = lib.notItsTurn(group, session, ARGV[3], number, read)
 if refusal then return refusal end
 local acks, releases, rare = lib.parseParts(ARGV[8]), lib.parseParts(ARGV[9]), nil
 if #ARGV > 10 then
@@ -48,9 +65,9 @@ if #ARGV > 10 then
   rare, problem = lib.readRare(tonumber(ARGV[10]))
   if not rare then return redis.error_reply(problem) end
 end
-local state = lib.stateOf(group)
+local state = lib.fieldsOf(read.state or call('HMGET', group.state, unpack(STATE)), STATE)
 group.isBehind = state.behind
-local meta = lib.readFields(P .. 'meta', 'scheduled', 'outbox', 'watched', 'blocked', 'logEnd')
+local meta = lib.fieldsOf(read.meta or call('HMGET', P .. 'meta', unpack(META)), META)
 lib.watched = tonumber(meta.watched or 0) > now
 --@include lib/watching
 local held = lib.loadLeases(session, lib.leaseNumbers(acks, releases, rare and rare.settles))

@@ -94,13 +94,19 @@ describe('the commands', () => {
     expect([ranges.length, read]).to.deep.equal([9, 10])
   })
 
-  it('come first in a plain publish, which makes no function: each would be made anew at every call', () => {
-    const [plain = '', rest = ''] = assemble('publish').split('return { 0, now, {}, {}, 0 }')
-    expect(plain)
-      .to.include("call('PUBLISH'")
-      .and.not.match(/\bfunction\b/)
-    expect(rest).to.match(/\bfunction\b/)
-  })
+  const plainly: [script: Parameters<typeof assemble>[0], end: string, lastWrite: string][] = [
+    ['publish', 'return { 0, now, {}, {}, 0 }', "call('SET'"],
+    ['advance', 'return { now, -1, tonumber(lease), 0, taken, {} }', "call('ZADD', waiting"],
+  ]
+  for (const [script, end, lastWrite] of plainly) {
+    it(`come first in a plain ${script}, which makes no function: each would be made anew at every call`, () => {
+      const [plain = '', rest = ''] = assemble(script).split(end)
+      expect(plain)
+        .to.include(lastWrite)
+        .and.not.match(/\bfunction\b/)
+      expect(rest).to.match(/\bfunction\b/)
+    })
+  }
 
   /** A batch is acked, another of its size is taken. */
   const turnover = async (size: number, more: Partial<AdvanceRequest> = {}): Promise<number> => {
