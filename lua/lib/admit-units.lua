@@ -18,8 +18,6 @@ function lib.admitUnits(plan, batches, outcomes)
   if lib.settings().maxWaiting then
     --@include lib/bound
   end
-  -- Applies come before the batches are written, so memory is asked for here: Redis 6.2 looks at the first write only.
-  call('HINCRBY', P .. 'meta', 'seq', 0)
   local size = string.gmatch(ARGV[6], '%d+')
   local total = #messages
   while first <= total do

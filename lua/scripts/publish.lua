@@ -69,7 +69,14 @@ else
   --@include lib/admission
   --@include lib/admit-units
   author.producer = session .. '-' .. ARGV[2] -- of what this request alone tells others
-  plan = lib.admitUnits(plan, batches, outcomes)
+  -- Applies come before the batches are written, so memory is asked for here: Redis 6.2 looks at the first write only.
+  call('HINCRBY', P .. 'meta', 'seq', 0)
+  local admitted
+  if ARGV[6] == '' and not lib.settings().maxWaiting then
+    --@include lib/admit-alone
+    admitted = lib.admitAlone(plan, batches, outcomes)
+  end
+  plan = admitted or lib.admitUnits(plan, batches, outcomes)
   reports = outboxGrew -- what was replaced had someone to be told
 end
 

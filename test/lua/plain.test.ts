@@ -10,18 +10,15 @@ import {
   type LeasePart,
   open,
   publish,
-  type Script,
   type Settle,
 } from '@busway/lua'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import type { Redis } from 'ioredis'
 import { isFull } from '../support/effort.js'
 import { privateRedis } from '../support/private-redis.js'
 import { encodeBatch } from './batch.js'
-import { ScriptDriver } from './script-driver.js'
+import { onBoth, Side } from './two-sides.js'
 
-const TOPIC = 'orders'
 const SESSIONS = ['busAAAAA~1', 'busAAAAA~2', 'busBBBBB~1']
 
 interface Put {
@@ -96,6 +93,58 @@ const histories = fc.record({
   ),
 })
 
+const call = fc.record({
+  message: fc.nat({ max: 6 }),
+  guard: fc.constantFrom(0, 1),
+  will: fc.oneof(
+    { weight: 6, arbitrary: fc.constant('once') },
+    {
+      weight: 3,
+      arbitrary: fc.constantFrom('reject', 'defer', 'replace', 'debounce', 'not check', 'not apply', 'note'),
+    },
+  ),
+  key: fc.constantFrom('a', 'b', 'c'),
+})
+const request = fc.record({
+  batches: fc.array(
+    fc.record({ size: fc.constantFrom(1, 1, 2, 4), id: fc.constantFrom(undefined, undefined, 'own') }),
+    {
+      minLength: 1,
+      maxLength: 3,
+    },
+  ),
+  calls: fc.array(call, { maxLength: 6 }),
+})
+
+/** A guard that does what its arguments say. */
+const wilful = (name: string) => ({
+  name,
+  keys: [`x:${name}:`],
+  lua: `
+    return {
+      check = function(m, args, shared)
+        local will, key = args[1], m.keys[1] .. args[2]
+        local known = shared[key] or redis.call('GET', key)
+        shared[key] = m.id
+        if will == 'reject' then return reject('it will', 5) end
+        if will == 'defer' then return defer(50) end
+        if will == 'not check' then error('it will not check', 0) end
+        if will == 'once' and known then return duplicate(known) end
+        if will == 'replace' and known then return replace(known) end
+        if will == 'debounce' then
+          if known then return replace(known), defer(50) end
+          return defer(50)
+        end
+        return pass()
+      end,
+      apply = function(m, args)
+        if args[1] == 'not apply' then error('it will not apply', 0) end
+        redis.call('SET', m.keys[1] .. args[2], m.id)
+        redis.call('RPUSH', m.keys[1] .. 'applied', m.id .. ' ' .. tostring(m.key) .. ' ' .. m.index .. ' ' .. m.topic .. ' ' .. m.now)
+      end,
+    }`,
+})
+
 describe('the plain ways of the hot scripts', function () {
   this.timeout(120_000)
   const place = privateRedis()
@@ -104,17 +153,10 @@ describe('the plain ways of the hot scripts', function () {
     let plain = 0
     await fc.assert(
       fc.asyncProperty(histories, async ({ groups, takesPushes, limit, steps }) => {
-        const [as, without] = await Promise.all([Side.begin(place.redis, true), Side.begin(place.redis, false)])
-        const sides = [as, without]
-        const both = async <Reply>(run: (side: Side) => Promise<Reply>): Promise<Reply> => {
-          const replies = [await run(as), await run(without)] as const
-          expect(replies[0]).to.deep.equal(replies[1])
-          expect(await as.contents()).to.deep.equal(await without.contents())
-          return replies[0]
-        }
+        const sides = [await Side.begin(place.redis, true), await Side.begin(place.redis, false)] as const
+        const both = <Reply>(run: (side: Side) => Promise<Reply>) => onBoth([...sides], run)
         let nowMs = 1_800_000_000_000
-        const setClock = () => place.redis.mset('clock:s', Math.floor(nowMs / 1000), 'clock:us', (nowMs % 1000) * 1000)
-        await setClock()
+        await Side.setClock(place.redis, nowMs)
         await both((side) => side.run(declare, { session: 'prodAAAA' }))
         const groupOf = (session: number) => session % groups.length
         const enter = (session: number) =>
@@ -137,7 +179,7 @@ describe('the plain ways of the hot scripts', function () {
         const numbers = SESSIONS.map(() => 0)
         let published = 0
         for (const step of steps) {
-          await setClock()
+          await Side.setClock(place.redis, nowMs)
           if (step.kind === 'wait') nowMs += step.ms
           else if (step.kind === 'put') {
             const number = ++published
@@ -149,8 +191,9 @@ describe('the plain ways of the hot scripts', function () {
                 batches: batchesOf(step, nowMs),
               }),
             )
-            for (const side of sides)
-              for (const [at, lease, size] of await side.pushed()) if (side === as) held[at]?.set(lease, size)
+            const [pushed, likewise] = [await sides[0].pushed(), await sides[1].pushed()]
+            expect(pushed).to.deep.equal(likewise)
+            for (const [to, lease, size] of pushed) held[SESSIONS.indexOf(to)]?.set(lease, size)
           } else {
             const { session, want, wantBytes, renew, ends, how } = step
             const mine = held[session] as Map<number, number>
@@ -185,12 +228,53 @@ describe('the plain ways of the hot scripts', function () {
             }
           }
         }
-        plain += Number((await place.redis.get(`${as.namespace}-plain`)) ?? 0)
+        plain += await sides[0].plain()
         for (const side of sides) await side.end()
       }),
-      { numRuns: isFull ? 150 : 50, includeErrorInReport: true },
+      { numRuns: isFull ? 100 : 30, includeErrorInReport: true },
     )
     expect(plain, 'requests that went the plain way').to.be.greaterThan(150)
+  })
+
+  it('admit what guards let pass, and refuse, put off and replace the rest', async () => {
+    const outcomes = new Set<string>()
+    await fc.assert(
+      fc.asyncProperty(fc.array(request, { minLength: 1, maxLength: 12 }), async (requests) => {
+        const guards = { publish: [wilful('first'), wilful('second')] }
+        const sides = [
+          await Side.begin(place.redis, true, guards),
+          await Side.begin(place.redis, false, guards),
+        ] as const
+        await Side.setClock(place.redis, 1_800_000_000_000)
+        const both = <Reply>(run: (side: Side) => Promise<Reply>) => onBoth([...sides], run)
+        await both((side) => side.run(declare, { session: 'prodAAAA' }))
+        for (const [i, { batches, calls }] of requests.entries()) {
+          const messages = batches.flatMap(({ size }) => Array.from({ length: size }, () => 0)).length
+          const reply = await both((side) =>
+            side.run(publish, {
+              session: 'prodAAAA',
+              number: i + 1,
+              lowestUnanswered: i + 1,
+              batches: batches.map(({ size, id }) => ({
+                value: encodeBatch(Array.from({ length: size }, (_, n) => n)),
+                ...(id === undefined || size > 1 ? {} : { id }),
+              })),
+              guardCalls: calls
+                .filter(({ message }) => message < messages)
+                .sort((a, b) => a.message - b.message)
+                .map(({ message, guard, will, key }) => ({ message, guard, args: [will, key] })),
+              guardKeys: [['x:first:'], ['x:second:']],
+            }),
+          )
+          if (reply.status !== 'ok') throw new Error(reply.status)
+          for (const { verdict } of reply.outcomes) outcomes.add(verdict)
+          for (const { error } of reply.guardErrors) outcomes.add(error)
+        }
+        for (const side of sides) await side.end()
+      }),
+      { numRuns: isFull ? 200 : 60, includeErrorInReport: true },
+    )
+    expect([...outcomes].sort()).to.deep.equal(['duplicate', 'it will not apply', 'it will not check', 'reject'])
   })
 })
 
@@ -213,96 +297,4 @@ function batchesOf({ sizes, more: { key, priority, expires, ...more } }: Put, no
     const expiries = expires ? { expiresAtMs: bodies.map(() => nowMs + 20) } : {}
     return { value: encodeBatch(bodies, { properties, ...expiries }), ...more }
   })
-}
-
-/** One of the two: its topic, and whom its scripts tell. */
-class Side {
-  readonly namespace: string
-  readonly #redis: Redis
-  readonly #driver: ScriptDriver
-  readonly #isPlain: boolean
-  readonly #listening: Redis
-  #heard: string[] = []
-
-  constructor(redis: Redis, listening: Redis, namespace: string, isPlain: boolean) {
-    this.namespace = namespace
-    this.#redis = redis
-    this.#isPlain = isPlain
-    this.#driver = new ScriptDriver(redis, namespace, { redisVersion: '7.0.0' })
-    this.#listening = listening
-    listening.on('message', (_channel, text: string) => this.#heard.push(text))
-  }
-
-  static async begin(redis: Redis, isPlain: boolean): Promise<Side> {
-    const namespace = `${isPlain ? 'as' : 'without'}${Math.floor(Math.random() * 1e9)}`
-    const listening = redis.duplicate()
-    const side = new Side(redis, listening, namespace, isPlain)
-    await listening.subscribe(side.#driver.key(TOPIC, 'wake:busAAAAA'))
-    return side
-  }
-
-  run<Request, Reply>(script: Script<Request, Reply>, request: Request): Promise<Reply> {
-    return this.#driver.run(script, TOPIC, request, (text) => {
-      const at = text.replace(/(?:redis\.)?call\('TIME'\)/g, "redis.call('MGET', 'clock:s', 'clock:us')")
-      return this.#isPlain
-        ? at.replaceAll(
-            /^( *)(return \{ (?:0, now, \{\}, \{\}, 0|now, -1, tonumber\(lease\), 0, taken, \{\}) \})$/gm,
-            `$1redis.call('INCR', '${this.namespace}-plain')\n$1$2`,
-          )
-        : at.replace(/^if (?=ARGV\[5\] == '' and ARGV\[7\]|#ARGV == 10 and)/m, 'if false and ')
-    })
-  }
-
-  /** What was leased with what it was told since the last look: which session, the lease and how many messages. */
-  async pushed(): Promise<[session: number, lease: number, size: number][]> {
-    const last = await this.#sync()
-    return last.flatMap((text) => {
-      const [, to, kind, lease, range = ''] = (text.split('\n')[0] as string).split(' ')
-      return kind === 'push'
-        ? [[SESSIONS.indexOf(to as string), Number(lease), Number(range.split(',')[1])] as [number, number, number]]
-        : []
-    })
-  }
-
-  async #sync(): Promise<string[]> {
-    const done = new Promise<void>((resolve) => {
-      this.#listening.on('message', (_channel, text) => text === 'end' && resolve())
-    })
-    await this.#redis.publish(this.#driver.key(TOPIC, 'wake:busAAAAA'), 'end')
-    await done
-    this.#listening.removeAllListeners('message')
-    const heard = this.#heard.filter((text) => text !== 'end')
-    this.#heard = []
-    this.#listening.on('message', (_channel, text: string) => this.#heard.push(text))
-    return heard
-  }
-
-  async contents(): Promise<Record<string, unknown>> {
-    const prefix = this.#driver.key(TOPIC, '')
-    const keys = (await this.#redis.keys(`${prefix.replace(/[{}]/g, '\\$&')}*`)).sort()
-    return Object.fromEntries(
-      await Promise.all(keys.map(async (key) => [key.slice(prefix.length), await this.#read(key)])),
-    )
-  }
-
-  async #read(key: string): Promise<unknown> {
-    switch (await this.#redis.type(key)) {
-      case 'string':
-        return this.#redis.get(key)
-      case 'list':
-        return this.#redis.lrange(key, 0, -1)
-      case 'zset':
-        return this.#redis.zrange(key, 0, '-1', 'WITHSCORES')
-      case 'hash':
-        return this.#redis.hgetall(key)
-      default:
-        return this.#redis.smembers(key)
-    }
-  }
-
-  async end(): Promise<void> {
-    this.#listening.disconnect()
-    const keys = await this.#redis.keys(`${this.namespace}*`)
-    if (keys.length > 0) await this.#redis.del(...keys)
-  }
 }
