@@ -31,7 +31,8 @@ local FEW = 8
 local read, groups = {}, nil
 
 -- 0. Does it but ack and ask?
-if #ARGV == 10 and ARGV[10] == '0' and ARGV[5] ~= '0' and ARGV[6] ~= '0' and ARGV[7] == '0' and ARGV[9] == '' and #ARGV[8] <= 64 and not string.find(ARGV[8], ':', 1, true) then
+if #ARGV == 10 and ARGV[10] == '0' and ARGV[5] ~= '0' and ARGV[6] ~= '0' and ARGV[7] == '0' and ARGV[9] == ''
+  and #ARGV[8] <= 64 and not string.find(ARGV[8], ':', 1, true) then
   --@include lib/advance-plain
 end
 
