@@ -6,22 +6,26 @@ local SLACK = 5000 -- how many ranges may have been put before it since
 local REACH = 50000 -- as near to the head it is found at once; else in steps of so many:
 local STEP = 5000
 
--- What is left of a range of which some was taken is the head.
-function lib.isRestOf(list, anchor)
-  local head = call('LINDEX', list, 0)
+-- Where among `first` to `last` what is left of a range stands of which some was taken: at the head, or behind what was put before it since.
+function lib.restOf(list, anchor, first, last)
   local fine, was = pcall(lib.parseRange, anchor)
-  if not head or not fine or not was.count then return false end
-  local is = lib.parseRange(head)
-  return is.batch == was.batch and is.from > was.from and is.from + is.count == was.from + was.count
+  if not fine or not was.count then return nil end
+  local tail = ',' .. was.total .. ',' .. was.batch
+  for i, text in ipairs(call('LRANGE', list, first, last)) do
+    if string.sub(text, -#tail) == tail then
+      local is = lib.parseRange(text)
+      if is.batch == was.batch and is.from > was.from and is.from + is.count == was.from + was.count then return first + i - 1 end
+    end
+  end
 end
 
 -- Answers the index from which to go on, and the message within its range; nil and a nearer index from which to look again.
 function lib.placeInList(list, index, anchor, next_)
   index = math.min(index, math.max(0, call('LLEN', list) - 1))
   if call('LINDEX', list, index) == anchor then return index, next_ end
-  if lib.isRestOf(list, anchor) then return 0, next_ end
+  if lib.restOf(list, anchor, 0, 0) then return 0, next_ end
   if index <= REACH then
-    local found = call('LPOS', list, anchor, 'MAXLEN', index + SLACK)
+    local found = call('LPOS', list, anchor, 'MAXLEN', index + SLACK) or lib.restOf(list, anchor, 1, SLACK)
     return found or 0, found and next_ or 0
   end
   for i, text in ipairs(call('LRANGE', list, index - STEP, index + SLACK)) do

@@ -53,6 +53,17 @@ describe('a page of messages', () => {
     for (const limit of [1, 2, 5, 6, 7]) expect(await all('ready', limit)).to.deep.equal([1, 2, 3, 4, 5, 6])
   })
 
+  it('goes on within a batch of which some was taken, though others were put before it since', async () => {
+    await enter('busAAAAA~1')
+    await put([1, 2, 3, 4, 5])
+    await put([6])
+    const first = await page('ready', 3)
+    expect(shown(first)).to.deep.equal([1, 2, 3])
+    await go('busAAAAA~1', { want: 2 })
+    await put(['before'], { front: true })
+    expect(await all('ready', 1, first.from)).to.deep.equal([4, 5, 6])
+  })
+
   it('of what is ready is in the order in which it would be taken', async () => {
     await enter('gone____~1')
     await put(['suspect'])
