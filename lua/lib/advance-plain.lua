@@ -19,6 +19,21 @@ ready, heard = tonumber(ready or 0), tonumber(heard or 0)
 local isPlain = read.alive and epoch == ARGV[3] and number + 1 == tonumber(ARGV[4]) and not solo and not closing and timer ~= id
   and not (paused or drainer or limit or behind) and ready <= FEW
   and tonumber(retrying or 0) + tonumber(prioritized or 0) + tonumber(marks or 0) + tonumber(watching or 0) == 0
+if isPlain and ARGV[8] ~= '' then
+  -- With other groups a batch is seldom over, and what is retained has the log besides.
+  groups = call('HGETALL', P .. 'groups')
+  local own = false
+  for i = 1, #groups, 2 do
+    if groups[i] == '::logs' then
+      isPlain = isPlain and tonumber(groups[i + 1]) == 0
+    elseif groups[i] .. '@' .. groups[i + 1] == ARGV[1] then
+      own = true
+    elseif string.byte(groups[i]) ~= 58 then
+      isPlain = false
+    end
+  end
+  isPlain = isPlain and own
+end
 local now = 0
 if isPlain then
   local clock = call('TIME')
@@ -30,17 +45,16 @@ if isPlain then
 end
 
 -- 2. What is acked: whole batches, not marked, that only this group has still to finish.
-local acked, ranges, batches, done = {}, {}, {}, 0
+local acked, batches, totals, several, lone, values, done = {}, {}, {}, {}, {}, {}, 0
 for at in string.gmatch(isPlain and ARGV[8] or '', '%d+') do acked[#acked + 1] = at end
-if isPlain and acked[1] then
-  ranges = call('HMGET', leases, unpack(acked))
-  local several, lone, values = {}, {}, {}
+if acked[1] then
+  local ranges = call('HMGET', leases, unpack(acked))
   for i = 1, #acked do
     local count, total, batch = string.match(ranges[i] or '', '^0,(%d+),(%d+),([^\n]*)')
-    isPlain = isPlain and batch and count == total and not ranges[batch]
+    isPlain = batch and count == total and not totals[batch]
     if not isPlain then break end
     total = tonumber(total)
-    batches[i], ranges[batch] = batch, total
+    batches[i], totals[batch] = batch, total
     done = done + total
     if total == 1 then
       lone[#lone + 1] = batch
@@ -48,45 +62,31 @@ if isPlain and acked[1] then
       several[#several + 1], values[#values + 1] = batch, P .. 'b:' .. batch
     end
   end
-  if isPlain then
-    groups = call('HGETALL', P .. 'groups')
-    local own, others, retains = 0, 0, false
-    for i = 1, #groups, 2 do
-      if groups[i] == '::logs' then
-        retains = tonumber(groups[i + 1]) > 0
-      elseif groups[i] .. '@' .. groups[i + 1] == ARGV[1] then
-        own = 1
-      elseif string.byte(groups[i]) ~= 58 then
-        others = others + 1
-      end
-    end
-    isPlain = own == 1 and others == 0 and not retains
-  end
   local pending = isPlain and call('HMGET', P .. 'pending', unpack(batches)) or {}
-  for i = 1, #pending do isPlain = isPlain and tonumber(pending[i] or 0) % 4294967296 == ranges[batches[i]] end
+  -- The pairs, without the generation above them: lib.pairsOf.
+  for i = 1, #pending do isPlain = isPlain and tonumber(pending[i] or 0) % 4294967296 == totals[batches[i]] end
   local partly = isPlain and several[1] and call('HMGET', G .. 'done', unpack(several)) or {}
   for i = 1, #partly do isPlain = isPlain and not partly[i] end
   local follows = isPlain and lone[1] and call('HMGET', P .. 'follows', unpack(lone)) or {}
   for i = 1, #follows do isPlain = isPlain and not follows[i] end
-  ranges = { several = several, lone = lone, values = values }
 end
 
 -- 3. What is ready: all of it, if it is whole batches of which nothing need be known.
 local taken, messages, size = {}, 0, 0
 if isPlain and ready > 0 then
   local texts = call('LRANGE', G .. 'ready', 0, FEW)
-  local lone, whole = {}, {}
+  local alone, whole = {}, {}
   for i = 1, #texts do
     local count, total, batch = string.match(texts[i], '^0,(%d+),(%d+),(.*)$')
     isPlain = isPlain and batch and count == total
     if not isPlain then break end
     messages = messages + total
-    if total == '1' then lone[#lone + 1] = batch else whole[#whole + 1] = P .. 'b:' .. batch end
+    if total == '1' then alone[#alone + 1] = batch else whole[#whole + 1] = P .. 'b:' .. batch end
   end
   isPlain = isPlain and messages == ready and messages <= want
-  local loneValues = isPlain and lone[1] and call('HMGET', P .. 'batches', unpack(lone)) or {}
+  local loneValues = isPlain and alone[1] and call('HMGET', P .. 'batches', unpack(alone)) or {}
   local wholeValues = isPlain and whole[1] and call('MGET', unpack(whole)) or {}
-  local failures = isPlain and lone[1] and call('HMGET', G .. 'failures', unpack(lone)) or {}
+  local failures = isPlain and alone[1] and call('HMGET', G .. 'failures', unpack(alone)) or {}
   for i = 1, #failures do isPlain = isPlain and not failures[i] end
   local nextLone, nextWhole = 1, 1
   for i = 1, isPlain and #texts or 0 do
@@ -96,7 +96,7 @@ if isPlain and ready > 0 then
     else
       value, nextWhole = wholeValues[nextWhole], nextWhole + 1
     end
-    isPlain = isPlain and value and #value > 1 and string.byte(value, 2) % 2 == 0 -- it expires: lib.mayExpire
+    isPlain = isPlain and value and #value > 1 and string.byte(value, 2) % 2 == 0 -- nothing in it expires, as lib.mayExpire has it
     if not isPlain then break end
     size = size + #value
     taken[2 * i - 1], taken[2 * i] = texts[i], value
@@ -111,11 +111,11 @@ if isPlain then
   if acked[1] then
     call('HDEL', leases, unpack(acked))
     call('HDEL', P .. 'pending', unpack(batches))
-    if ranges.lone[1] then
-      call('HDEL', P .. 'batches', unpack(ranges.lone))
-      call('HDEL', G .. 'failures', unpack(ranges.lone))
+    if lone[1] then
+      call('HDEL', P .. 'batches', unpack(lone))
+      call('HDEL', G .. 'failures', unpack(lone))
     end
-    if ranges.values[1] then call('DEL', unpack(ranges.values)) end
+    if values[1] then call('DEL', unpack(values)) end
   end
   if messages > 0 then
     local fields, tail = {}, '\n' .. now

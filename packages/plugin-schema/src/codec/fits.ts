@@ -18,7 +18,7 @@ export function fitsOf(node: Node): Fits {
   return depthOf(node, new Map()) < MAX_DEPTH ? new Maker().of(node) : lookAtAll
 }
 
-/** How many records, arrays and maps are within each other; without end in one that is within itself. */
+/** How many records, arrays and maps are within each other, and what is within them all; without end in one that is within itself. */
 function depthOf(node: Node, known: Map<Node, number>): number {
   const before = known.get(node)
   if (before !== undefined) return before
